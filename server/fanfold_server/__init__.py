@@ -1,0 +1,1 @@
+"""The orchestrator and its faces: MCP, the command line, and Python."""

@@ -1,0 +1,345 @@
+"""What passes between the three verbs: Task -> Plan -> Run -> Report. All frozen, strict and capped."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from fanfold_workers.contract import (
+    Count,
+    Evidence,
+    Id,
+    Line,
+    Place,
+    Prose,
+    Result,
+    Severity,
+    Share,
+    Status,
+    Subtask,
+    Value,
+    Verdict,
+)
+
+MAX_SUBTASKS = 10_000
+MAX_TASK_CHARS = 100_000
+
+Seconds = Annotated[float, Field(ge=0)]
+Dollars = Annotated[float, Field(ge=0)]
+
+
+class Draft(Value):
+    """A subtask as a host or user writes it; planning turns it into a Subtask.
+
+    Attributes:
+        id: kept if given, else `s1`, `s2`, … by position.
+        title, objective: one of the two may be left out.
+        places: `root` or `root:path`; defaults to the task's roots.
+        tools: defaults to what its checks need, or to all file tools.
+        checks: inspections that answer it without a model.
+    """
+
+    id: Id | None = None
+    title: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""
+    objective: Annotated[str, StringConstraints(strip_whitespace=True, max_length=8_000)] = ""
+    boundaries: Prose = ""
+    expected: Prose = ""
+    item: Annotated[str, StringConstraints(max_length=1_000)] = ""
+    places: Annotated[tuple[Place, ...], Field(max_length=500)] = ()
+    tools: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
+    checks: Annotated[tuple[Id, ...], Field(max_length=50)] = ()
+    depends_on: Annotated[tuple[Id, ...], Field(max_length=200)] = ()
+
+
+class Task(Value):
+    """What somebody wants to know.
+
+    Attributes:
+        task: the question or order, 1 to 100,000 characters that are not all blank.
+        context: what a planner should know besides.
+        items: the things to be looked at, one worker each (or a group).
+        subtasks: the caller's own split; it is checked, priced and kept.
+        roots: places the workers may read, `root` or `root:path`; all configured roots if empty.
+        checks: inspections by name; matched from the task's words if empty.
+        max_workers: at most this many subtasks.
+    """
+
+    task: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TASK_CHARS)]
+    context: Annotated[str, StringConstraints(max_length=MAX_TASK_CHARS)] = ""
+    items: Annotated[tuple[Line, ...], Field(max_length=MAX_SUBTASKS)] = ()
+    subtasks: Annotated[tuple[Draft, ...], Field(max_length=MAX_SUBTASKS)] = ()
+    roots: Annotated[tuple[Place, ...], Field(max_length=500)] = ()
+    checks: Annotated[tuple[Id, ...], Field(max_length=50)] = ()
+    max_workers: Annotated[int, Field(ge=1, le=MAX_SUBTASKS)] | None = None
+
+
+class Mode(StrEnum):
+    """single: do it yourself. parallel: independent subtasks. staged: some wait for others."""
+
+    single = "single"
+    parallel = "parallel"
+    staged = "staged"
+
+
+class Problem(Value):
+    """Something wrong with a plan. An error keeps it from being dispatched; a warning does not."""
+
+    level: Literal["error", "warning"]
+    field: Line
+    problem: Annotated[str, StringConstraints(max_length=1_000)]
+    remedy: Annotated[str, StringConstraints(max_length=1_000)] = ""
+
+
+class Estimate(Value):
+    """What a run of the plan will cost, as ranges, and what that rests on.
+
+    Attributes:
+        workers: subtasks.
+        seconds_low, seconds_high: wall time.
+        tokens_low, tokens_high: over all workers, of whoever does the work; 0 for the rules engine.
+        usd_low, usd_high: what fanfold itself will spend; 0 without a model of its own.
+        multiple: tokens_high over what one agent would use; 1 for the rules engine.
+        basis: what the figures rest on.
+    """
+
+    workers: Count
+    seconds_low: Seconds = 0.0
+    seconds_high: Seconds = 0.0
+    tokens_low: Count = 0
+    tokens_high: Count = 0
+    usd_low: Dollars = 0.0
+    usd_high: Dollars = 0.0
+    multiple: Annotated[float, Field(ge=0)] = 1.0
+    basis: Annotated[str, StringConstraints(max_length=1_000)] = ""
+
+
+class Plan(Value):
+    """A task split into bounded, independent subtasks, or the reason why it should not be.
+
+    Attributes:
+        id: `p-` and a hash of the task.
+        task: what was asked.
+        mode: whether and how it splits.
+        reason: why this mode.
+        subtasks: in plan order; empty only with an error among the problems.
+        assumptions: what was taken for granted, with what was matched and how.
+        problems: what the check found; the plan can be dispatched if none is an error.
+        estimate: the price.
+        engine: who drew it up: `rules`, `host`, or `model:<id>`.
+    """
+
+    id: Id
+    task: Task
+    mode: Mode
+    reason: Prose
+    subtasks: Annotated[tuple[Subtask, ...], Field(max_length=MAX_SUBTASKS)] = ()
+    assumptions: tuple[Prose, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    estimate: Estimate
+    engine: Annotated[str, StringConstraints(max_length=100)] = "rules"
+
+
+class RunState(StrEnum):
+    """running: somebody living is at it. waiting: for submissions. interrupted: its owner died. done."""
+
+    running = "running"
+    waiting = "waiting"
+    interrupted = "interrupted"
+    done = "done"
+
+
+class Run(Value):
+    """One dispatch of a plan, as it stands.
+
+    Attributes:
+        id: `r-` and the plan's hash.
+        plan: the plan's id.
+        state: see RunState.
+        total: subtasks in the plan.
+        counts: ended subtasks by status.
+        waiting_for: ids of subtasks that have no result yet.
+        usd: what it has cost so far.
+    """
+
+    id: Id
+    plan: Id
+    state: RunState
+    total: Count
+    counts: dict[Status, Count]
+    waiting_for: tuple[Id, ...] = ()
+    usd: Dollars = 0.0
+
+    @property
+    def ended(self) -> int:
+        """How many subtasks have a result."""
+        return sum(self.counts.values())
+
+
+class Handed(Value):
+    """A result handed to `synthesize` from anywhere: prose, findings, or both come in as a Result."""
+
+    title: Line
+    result: Result
+
+
+class Disposition(StrEnum):
+    """What became of a finding. cited: it stands in the report. merged: into one that does or could.
+
+    below_cut: ranked, but the report was full. unsupported: its quotes are nowhere in their sources.
+    context: only of use to others (a use of something nobody deprecates).
+    """
+
+    cited = "cited"
+    merged = "merged"
+    below_cut = "below_cut"
+    unsupported = "unsupported"
+    context = "context"
+
+
+class LedgerLine(Value):
+    """The fate of one finding: exactly one line for each that any worker returned."""
+
+    finding: Line
+    subtask: Id
+    disposition: Disposition
+    into: str = ""
+    verdict: Verdict
+    subject: Line
+
+
+class Span(Value):
+    """A stretch of a handed-in text, and whether a finding was drawn from it.
+
+    Attributes:
+        text: ref of the text.
+        start, end: characters, end excluded.
+        finding: id of the finding drawn from it, "" if none was.
+    """
+
+    text: Line
+    start: Count
+    end: Count
+    finding: str = ""
+
+
+class Side(Value):
+    """One side of a conflict: what is claimed, by which findings, with how much support."""
+
+    value: Annotated[str, StringConstraints(max_length=2_000)]
+    findings: tuple[Line, ...]
+    support: Count
+    weight: Annotated[float, Field(ge=0)]
+
+
+class Conflict(Value):
+    """Findings about the same thing that cannot all be true.
+
+    Attributes:
+        subject, attribute: what they disagree on.
+        sides: strongest first.
+        settled: why the first side is believed, or "" if it stays open.
+    """
+
+    subject: Line
+    attribute: Annotated[str, StringConstraints(max_length=100)] = ""
+    sides: tuple[Side, ...]
+    settled: Prose = ""
+
+
+class Gap(Value):
+    """Something the run did not answer: a subtask that failed or never came, or scope not examined."""
+
+    subtask: str = ""
+    gap: Annotated[str, StringConstraints(max_length=2_000)]
+
+
+class Entry(Value):
+    """A ranked group of findings about one subject, as the report shows it.
+
+    Attributes:
+        rank: 1 for the first.
+        subject: what it is about.
+        claim: the leading claim; `also` has those joined to it.
+        severity: the worst of the group.
+        score: severity x confidence x support, comparable within one report.
+        support: independent workers that found it.
+        findings: ids of all that stand behind it, the leading one first.
+        evidence: quotes with verdicts, best first, a few of them.
+        occurrences: how often it was seen in all.
+    """
+
+    rank: Annotated[int, Field(ge=1)]
+    subject: Line
+    kind: Line
+    claim: Prose
+    also: tuple[Prose, ...] = ()
+    severity: Severity
+    score: Annotated[float, Field(ge=0)]
+    support: Count
+    findings: tuple[Line, ...]
+    evidence: tuple[Evidence, ...] = ()
+    occurrences: Count = 1
+
+
+class Coverage(Value):
+    """How much of what was found reached the report.
+
+    Attributes:
+        findings: all that were returned; the next five sum to it.
+        quotes: evidence by verdict.
+        spans, spans_drawn: stretches of handed-in text, and how many a finding was drawn from.
+        examined, in_scope: files (or other units) over all workers.
+        share: (cited + merged) / findings, 1.0 when there were none.
+    """
+
+    findings: Count
+    cited: Count
+    merged: Count
+    below_cut: Count
+    unsupported: Count
+    context: Count
+    quotes: dict[Verdict, Count]
+    spans: Count = 0
+    spans_drawn: Count = 0
+    examined: Count = 0
+    in_scope: Count = 0
+    share: Share = 1.0
+
+
+class Reliability(Value):
+    """What can be known of one worker: share of its quotes verified, of its scope examined, and its status."""
+
+    subtask: Id
+    status: Status
+    verified: Share
+    examined: Share
+    weight: Share
+
+
+class Report(Value):
+    """What `synthesize` returns.
+
+    Attributes:
+        id: `s-` and a hash of what went in.
+        question: what it answers.
+        engine: `rules` or `model:<id>`; `host` for a digest that a host is to write from.
+        markdown: within the size asked for.
+        entries: those that fit, ranked.
+        conflicts, gaps, coverage: see their types.
+        reliability: per worker.
+        ledger: one line for each finding; spans: one for each stretch of raw text.
+        max_chars: the size asked for, in characters of markdown.
+    """
+
+    id: Id
+    question: Prose
+    engine: Line
+    markdown: str
+    entries: tuple[Entry, ...]
+    conflicts: tuple[Conflict, ...]
+    gaps: tuple[Gap, ...]
+    coverage: Coverage
+    reliability: tuple[Reliability, ...]
+    ledger: tuple[LedgerLine, ...]
+    spans: tuple[Span, ...] = ()
+    max_chars: Count

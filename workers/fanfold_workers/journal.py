@@ -1,0 +1,168 @@
+"""The one seam to the disk: what was paid for, found or handed in is recorded once and never changed.
+
+Keys are paths (`plans/p-1f…`, `r-1f…/results/s1/1`), values are JSON texts. A key is written once: the first
+record stands. Before work that must be done once, its key is *claimed*; the answer says whether it is done,
+somebody living is at it, or it is yours. A claim belongs to one task of one process and dies with either.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from time import time
+from typing import Protocol
+
+import anyio
+
+POLL_SECONDS = 0.05
+"""First wait for somebody else's work; doubles up to MAX_POLL_SECONDS."""
+MAX_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The key is recorded: here is its value."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Somebody living holds the claim."""
+
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """The claim is yours: record the key, or release it."""
+
+    key: str
+    token: str
+
+
+Claim = Done | Busy | Mine
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of a key.
+
+    Attributes:
+        key: the key.
+        value: what was recorded; None while it is only claimed.
+        at: seconds since the epoch when it was recorded or claimed.
+    """
+
+    key: str
+    value: str | None
+    at: float
+
+
+class Journal(Protocol):
+    """What is on disk. Every method returns when its effect is durable; none blocks the event loop.
+
+    Implementations raise JournalError when the disk refuses.
+    """
+
+    async def claim(self, key: str, /) -> Claim:
+        """Take the key for the calling task unless it is recorded or somebody living holds it."""
+        ...
+
+    async def release(self, mine: Mine, /) -> None:
+        """Give a claim up, so that the next caller gets it."""
+        ...
+
+    async def record(self, key: str, value: str, /) -> bool:
+        """Write the value and end any claim on the key; False if it was recorded before (that value stays).
+
+        Shielded: a cancellation waits until the record is durable.
+        """
+        ...
+
+    async def recall(self, key: str, /) -> str | None:
+        """The value recorded under exactly this key, or None."""
+        ...
+
+    async def entries(self, prefix: str, /, *, newest: int | None = None) -> list[Entry]:
+        """Every key that begins with the prefix and is recorded or held by somebody living.
+
+        In the order of the keys; with `newest`, the last that many to be written, newest first.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class MemoryJournal:
+    """A Journal that lives and dies with the process: for scripts, and for tests in virtual time."""
+
+    _entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
+    _claims: dict[str, tuple[Mine, float]] = field(default_factory=dict[str, tuple[Mine, float]])
+    _serial: int = 0
+
+    async def claim(self, key: str, /) -> Claim:
+        """See Journal."""
+        await anyio.lowlevel.checkpoint()
+        if (entry := self._entries.get(key)) and entry.value is not None:
+            return Done(entry.value)
+        if held := self._claims.get(key):
+            return Busy(held[0].token)
+        self._serial += 1
+        mine = Mine(key, str(self._serial))
+        self._claims[key] = (mine, time())
+        return mine
+
+    async def release(self, mine: Mine, /) -> None:
+        """See Journal."""
+        if (held := self._claims.get(mine.key)) and held[0] == mine:
+            del self._claims[mine.key]
+
+    async def record(self, key: str, value: str, /) -> bool:
+        """See Journal."""
+        with anyio.CancelScope(shield=True):
+            await anyio.lowlevel.checkpoint()
+        self._claims.pop(key, None)
+        if key in self._entries:
+            return False
+        self._entries[key] = Entry(key, value, time())
+        return True
+
+    async def recall(self, key: str, /) -> str | None:
+        """See Journal."""
+        await anyio.lowlevel.checkpoint()
+        entry = self._entries.get(key)
+        return entry.value if entry else None
+
+    async def entries(self, prefix: str, /, *, newest: int | None = None) -> list[Entry]:
+        """See Journal."""
+        await anyio.lowlevel.checkpoint()
+        held = [Entry(key, None, at) for key, (_, at) in self._claims.items()]
+        found = [e for e in (*self._entries.values(), *held) if e.key.startswith(prefix)]
+        if newest is None:
+            return sorted(found, key=lambda e: e.key)
+        return found[::-1][:newest]
+
+
+async def once(journal: Journal, key: str, work: Callable[[], Awaitable[str]], /) -> str:
+    """The value of the key: recorded before, awaited from whoever is at it, or made now by `work`.
+
+    If `work` raises or is cancelled the claim is released and nothing is recorded.
+    """
+    pause = POLL_SECONDS
+    while True:
+        claim = await journal.claim(key)
+        if isinstance(claim, Done):
+            return claim.value
+        if isinstance(claim, Mine):
+            return await _made(journal, claim, work)
+        await anyio.sleep(pause)
+        pause = min(pause * 2, MAX_POLL_SECONDS)
+
+
+async def _made(journal: Journal, mine: Mine, work: Callable[[], Awaitable[str]]) -> str:
+    try:
+        value = await work()
+        await journal.record(mine.key, value)
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            await journal.release(mine)
+        raise
+    return value

@@ -1,0 +1,112 @@
+"""What one worker may call, and the executor that decides whether it may, whatever a model says."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import StringConstraints, ValidationError
+
+from fanfold_workers.aside import Aside, in_thread
+from fanfold_workers.contract import Examined, Finding, Place, Scope, Value
+from fanfold_workers.errors import InputError, ScopeError
+
+from .files import Files
+from .roots import Root
+
+A = TypeVar("A", bound=Value)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a tool call came to.
+
+    Attributes:
+        text: for a model to read.
+        findings: what an inspection found, without ids.
+        examined: files looked at of files in reach.
+        gaps: what it cannot tell, one line each.
+    """
+
+    text: str
+    findings: tuple[Finding, ...] = ()
+    examined: Examined = field(default_factory=Examined)
+    gaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tool(Generic[A]):
+    """Something a worker can call.
+
+    Attributes:
+        name: as scopes and models spell it.
+        description: what it does and when to use it, for a model.
+        arguments: the type of its arguments; its JSON schema is what a model is shown.
+        run: the work: blocking, reads through Files alone, raises FanfoldError for what the caller can mend.
+        inspection: whether it is a check the rules engine can run by itself.
+        hints: words in a task that ask for this check.
+    """
+
+    name: str
+    description: str
+    arguments: type[A]
+    run: Callable[[Files, A], Answer]
+    inspection: bool = False
+    hints: tuple[str, ...] = ()
+
+
+class Inspect(Value):
+    """What every inspection takes.
+
+    Attributes:
+        question: what the caller wants to know; most inspections need none.
+        under: one place of the scope to stay within; all of it if "".
+    """
+
+    question: Annotated[str, StringConstraints(max_length=8_000)] = ""
+    under: Place | Literal[""] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """The tools of one scope over the roots of one installation.
+
+    Attributes:
+        tools: every tool that exists, by name.
+        roots: every configured root, by name.
+        scope: what of both this worker may use.
+        aside: where blocking work runs.
+    """
+
+    tools: Mapping[str, Tool[Any]]
+    roots: Mapping[str, Root]
+    scope: Scope
+    aside: Aside = field(default=in_thread)
+
+    async def call(self, name: str, arguments: Mapping[str, object]) -> Answer:
+        """Run one tool.
+
+        Raises:
+            ScopeError: if the scope does not name the tool, or the call reaches outside its places.
+            InputError: if the arguments do not fit the tool.
+            UnknownNameError: if a place does not exist.
+        """
+        if name not in self.scope.tools or name not in self.tools:
+            allowed = ", ".join(self.scope.tools) or "none"
+            msg = f"The tool {name} is not in this scope."
+            raise ScopeError(msg, field="tool", remedy=f"Use one of: {allowed}.")
+        tool = self.tools[name]
+        given = _checked(tool, arguments)
+        files = Files(self.roots, self.scope.places)
+        return await self.aside(lambda: tool.run(files, given))
+
+
+def _checked(tool: Tool[A], arguments: Mapping[str, object]) -> A:
+    try:
+        return tool.arguments.model_validate_json(json.dumps(arguments))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "arguments"
+        known = ", ".join(tool.arguments.model_fields)
+        msg = f"{first['msg']}."
+        raise InputError(msg, field=f"{tool.name}.{where}", remedy=f"It takes: {known}.") from error
