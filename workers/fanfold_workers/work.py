@@ -10,8 +10,8 @@ from .contract import Finding, Result, Subtask
 class Notes(Protocol):
     """Where a worker writes down what it finds while it works, so that being cut off loses nothing."""
 
-    async def found(self, finding: Finding, /) -> Finding:
-        """Record one finding durably; returns it with its id."""
+    async def found(self, *findings: Finding) -> tuple[Finding, ...]:
+        """Record findings durably, together; returns them with their ids."""
         ...
 
 

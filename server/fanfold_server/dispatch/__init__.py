@@ -1,0 +1,1 @@
+"""Plan -> Results: runs subtasks in parallel, each once, each ending in one true status."""

@@ -1,0 +1,50 @@
+"""Findings on disk the moment they are found, so that a worker that is cut off has not worked for nothing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter
+
+from fanfold_workers.contract import MAX_FINDINGS, Finding, numbered
+from fanfold_workers.journal import Journal
+
+FINDINGS = TypeAdapter(tuple[Finding, ...])
+
+
+@dataclass(slots=True)
+class JournalNotes:
+    """The notes of one attempt at one subtask.
+
+    Attributes:
+        journal: where they go.
+        prefix: key under which each batch is recorded (`<run>/notes/<subtask>/<attempt>/`).
+        subtask: id that findings are numbered by.
+        told: called with each batch once it is durable.
+        findings: all noted so far, at most 5,000; `dropped` counts those past that.
+    """
+
+    journal: Journal
+    prefix: str
+    subtask: str
+    told: Callable[[Sequence[Finding]], None]
+    findings: list[Finding] = field(default_factory=list[Finding])
+    dropped: int = 0
+    _batches: int = 0
+
+    async def found(self, *findings: Finding) -> tuple[Finding, ...]:
+        """Record findings durably, together; returns them with their ids."""
+        room = MAX_FINDINGS - len(self.findings)
+        self.dropped += max(0, len(findings) - room)
+        noted = numbered(self.subtask, findings[:room], start=len(self.findings) + 1)
+        if noted:
+            self._batches += 1
+            self.findings.extend(noted)
+            await self.journal.record(f"{self.prefix}{self._batches:06}", FINDINGS.dump_json(noted).decode())
+            self.told(noted)
+        return noted
+
+
+async def noted(journal: Journal, prefix: str) -> tuple[Finding, ...]:
+    """All findings recorded under the prefix, in the order in which they were found."""
+    batches = [entry.value for entry in await journal.entries(prefix) if entry.value]
+    return tuple(finding for batch in batches for finding in FINDINGS.validate_json(batch))
