@@ -138,6 +138,11 @@ class Plan(Value):
     estimate: Estimate
     engine: Annotated[str, StringConstraints(max_length=100)] = "rules"
 
+    @property
+    def ready(self) -> bool:
+        """Whether it can be dispatched: no problem is an error."""
+        return all(problem.level != "error" for problem in self.problems)
+
 
 class RunState(StrEnum):
     """running: somebody living is at it. waiting: for submissions. interrupted: its owner died. done."""
@@ -176,17 +181,23 @@ class Run(Value):
 
 
 class Handed(Value):
-    """A result handed to `synthesize` from anywhere: prose, findings, or both come in as a Result."""
+    """A result handed to `synthesize` from anywhere: prose, findings, or both come in as a Result.
+
+    Attributes:
+        title: what people call it.
+        result: its `subtask` is the name by which it is cited; no two handed in together share one.
+    """
 
     title: Line
     result: Result
 
 
 class Disposition(StrEnum):
-    """What became of a finding. cited: it stands in the report. merged: into one that does or could.
+    """What became of a finding. cited: its claim stands in the report. merged: into one that stands there.
 
-    below_cut: ranked, but the report was full. unsupported: its quotes are nowhere in their sources.
-    context: only of use to others (a use of something nobody deprecates).
+    below_cut: ranked, but the report was full (with the one it was merged into, if any).
+    unsupported: its quotes are nowhere in their sources, so it was not ranked.
+    context: only of use to others (a use of something that nobody says anything about).
     """
 
     cited = "cited"
@@ -197,21 +208,34 @@ class Disposition(StrEnum):
 
 
 class LedgerLine(Value):
-    """The fate of one finding: exactly one line for each that any worker returned."""
+    """The fate of one finding: exactly one line for each that any worker returned or that was drawn from a text.
+
+    Attributes:
+        finding: its id.
+        subtask: whose it is.
+        kind, subject, claim: as found; the claim cut to 300 characters.
+        place: source and locator of its best evidence, "" if it has none.
+        verdict: the best of its evidence; `unchecked` if it has none.
+        disposition: see Disposition.
+        into: id of the finding that leads the entry it was merged into or joined to, "" if none.
+    """
 
     finding: Line
     subtask: Id
+    kind: Line
+    subject: Line
+    claim: Annotated[str, StringConstraints(max_length=300)] = ""
+    place: Annotated[str, StringConstraints(max_length=4_200)] = ""
+    verdict: Verdict
     disposition: Disposition
     into: str = ""
-    verdict: Verdict
-    subject: Line
 
 
 class Span(Value):
-    """A stretch of a handed-in text, and whether a finding was drawn from it.
+    """A stretch of a handed-in text, and whether a finding was drawn from it. The spans of a text tile it.
 
     Attributes:
-        text: ref of the text.
+        text: `text:` and the id of the subtask or handed-in result whose text it is.
         start, end: characters, end excluded.
         finding: id of the finding drawn from it, "" if none was.
     """
@@ -223,19 +247,28 @@ class Span(Value):
 
 
 class Side(Value):
-    """One side of a conflict: what is claimed, by which findings, with how much support."""
+    """One side of a conflict: what is claimed, by which findings, with how much support.
+
+    Attributes:
+        value: what this side says.
+        findings: ids, the weightiest first, at most 50.
+        support: distinct workers that say so.
+        weight: their summed weights (reliability x confidence x what their quotes proved), one per worker.
+        evidence: the best quote, if there is one.
+    """
 
     value: Annotated[str, StringConstraints(max_length=2_000)]
     findings: tuple[Line, ...]
     support: Count
     weight: Annotated[float, Field(ge=0)]
+    evidence: Evidence | None = None
 
 
 class Conflict(Value):
     """Findings about the same thing that cannot all be true.
 
     Attributes:
-        subject, attribute: what they disagree on.
+        subject, attribute: what they disagree on; the attribute is "" where claims contradict each other.
         sides: strongest first.
         settled: why the first side is believed, or "" if it stays open.
     """
@@ -246,11 +279,34 @@ class Conflict(Value):
     settled: Prose = ""
 
 
-class Gap(Value):
-    """Something the run did not answer: a subtask that failed or never came, or scope not examined."""
+class GapKind(StrEnum):
+    """never_came: no result. not_done: it ended without success. not_examined: part of the scope. unanswered."""
 
+    never_came = "never_came"
+    not_done = "not_done"
+    not_examined = "not_examined"
+    unanswered = "unanswered"
+
+
+class Gap(Value):
+    """Something the run did not answer: a subtask that failed or never came, or scope not examined.
+
+    Attributes:
+        kind: see GapKind.
+        subtask: the first one it concerns; `others` are the rest with the very same gap.
+        gap: what is missing and why.
+    """
+
+    kind: GapKind
     subtask: str = ""
-    gap: Annotated[str, StringConstraints(max_length=2_000)]
+    others: tuple[str, ...] = ()
+    gap: Annotated[str, StringConstraints(max_length=2_500)]
+
+
+class Cited(Evidence):
+    """Evidence, and the id of the finding it belongs to."""
+
+    finding: Line
 
 
 class Entry(Value):
@@ -259,13 +315,15 @@ class Entry(Value):
     Attributes:
         rank: 1 for the first.
         subject: what it is about.
-        claim: the leading claim; `also` has those joined to it.
-        severity: the worst of the group.
-        score: severity x confidence x support, comparable within one report.
+        kind: of the leading finding.
+        claim: the leading claim; `also` has those joined to it, each ending in its `[finding id]`.
+        severity: the worst of the group, raised where a join makes it matter more.
+        score: severity x confidence x support x reliability x what the quotes proved; comparable in one report.
         support: independent workers that found it.
         findings: ids of all that stand behind it, the leading one first.
         evidence: quotes with verdicts, best first, a few of them.
         occurrences: how often it was seen in all.
+        marks: what to know before relying on it: `disputed`, `no evidence`, `quote altered`, `not checked`, `drawn`.
     """
 
     rank: Annotated[int, Field(ge=1)]
@@ -277,15 +335,16 @@ class Entry(Value):
     score: Annotated[float, Field(ge=0)]
     support: Count
     findings: tuple[Line, ...]
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[Cited, ...] = ()
     occurrences: Count = 1
+    marks: tuple[Line, ...] = ()
 
 
 class Coverage(Value):
     """How much of what was found reached the report.
 
     Attributes:
-        findings: all that were returned; the next five sum to it.
+        findings: all that were returned or drawn; the next five sum to it.
         quotes: evidence by verdict.
         spans, spans_drawn: stretches of handed-in text, and how many a finding was drawn from.
         examined, in_scope: files (or other units) over all workers.
@@ -307,12 +366,22 @@ class Coverage(Value):
 
 
 class Reliability(Value):
-    """What can be known of one worker: share of its quotes verified, of its scope examined, and its status."""
+    """What can be known of one worker.
+
+    Attributes:
+        subtask: whose result.
+        status: how it ended.
+        findings: how many it returned (drawn ones left out).
+        verified: share of its checkable quotes that stand in their sources; None if none could be checked.
+        examined: share of its scope that it looked at; None if it does not say.
+        weight: what its findings' scores are multiplied with.
+    """
 
     subtask: Id
     status: Status
-    verified: Share
-    examined: Share
+    findings: Count = 0
+    verified: Share | None = None
+    examined: Share | None = None
     weight: Share
 
 
@@ -320,26 +389,30 @@ class Report(Value):
     """What `synthesize` returns.
 
     Attributes:
-        id: `s-` and a hash of what went in.
+        id: `s-` and a hash of what went in, whatever the order in which results arrived.
         question: what it answers.
         engine: `rules` or `model:<id>`; `host` for a digest that a host is to write from.
-        markdown: within the size asked for.
-        entries: those that fit, ranked.
+        headline: the answer in a sentence or two, as far as the engine can give one.
+        markdown: what a person reads first, within the size asked for.
+        entries: those whose claim stands in the markdown, ranked.
         conflicts, gaps, coverage: see their types.
-        reliability: per worker.
-        ledger: one line for each finding; spans: one for each stretch of raw text.
+        reliability: per worker, in plan order.
+        kinds: findings by kind, most first.
+        ledger: one line for each finding; spans: stretches of raw text, drawn from or not.
         max_chars: the size asked for, in characters of markdown.
     """
 
     id: Id
     question: Prose
     engine: Line
+    headline: Prose = ""
     markdown: str
     entries: tuple[Entry, ...]
     conflicts: tuple[Conflict, ...]
     gaps: tuple[Gap, ...]
     coverage: Coverage
     reliability: tuple[Reliability, ...]
+    kinds: dict[str, Count] = {}
     ledger: tuple[LedgerLine, ...]
     spans: tuple[Span, ...] = ()
     max_chars: Count

@@ -1,0 +1,60 @@
+"""What a host's own sub-agent is told, in full or in one line."""
+
+import re
+from functools import cache
+from importlib.resources import files
+from string import Template
+
+from fanfold_workers.contract import Subtask
+
+BRIEF_CHARS = 150
+"""Longest `brief`: fifty of them stay under 7,500 characters."""
+SHOWN_PLACES = 12
+
+_TAGS = re.compile(r"<(?=\s*/?\s*(?:objective|boundaries|expected)\b)", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def worker_prompt(subtask: Subtask, plan_id: str) -> str:
+    """The full instructions for a sub-agent that does the subtask itself and deposits it with `submit`."""
+    return _template().substitute(
+        objective=_fenced(subtask.objective),
+        boundaries=_fenced(subtask.boundaries) or "None stated.",
+        expected=_fenced(subtask.expected) or "Findings that can be checked.",
+        places=_listed(subtask.scope.places) or "no files",
+        tools=", ".join(subtask.scope.tools) or "your own",
+        plan_id=plan_id,
+        subtask_id=subtask.id,
+    )
+
+
+def brief(subtask: Subtask) -> str:
+    """The subtask in one line of at most BRIEF_CHARS characters: id, title, places, checks."""
+    parts = [subtask.id, _line(subtask.title)]
+    if subtask.scope.places:
+        parts.append(_listed(subtask.scope.places, 1))
+    if subtask.checks:
+        parts.append("+".join(subtask.checks))
+    return _cut(" | ".join(parts), BRIEF_CHARS)
+
+
+@cache
+def _template() -> Template:
+    return Template((files(__package__) / "prompts" / "worker.md").read_text("utf-8"))
+
+
+def _fenced(text: str) -> str:
+    return _TAGS.sub("&lt;", _CONTROL.sub(" ", text)).strip()
+
+
+def _listed(places: tuple[str, ...], most: int = SHOWN_PLACES) -> str:
+    more = f" and {len(places) - most} more" if len(places) > most else ""
+    return ", ".join(_line(place) for place in places[:most]) + more
+
+
+def _line(text: str) -> str:
+    return " ".join(_CONTROL.sub(" ", text).split())
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
