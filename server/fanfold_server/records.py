@@ -412,7 +412,7 @@ class Report(Value):
     gaps: tuple[Gap, ...]
     coverage: Coverage
     reliability: tuple[Reliability, ...]
-    kinds: dict[str, Count] = {}
+    kinds: dict[str, Count] = Field(default_factory=dict[str, Count])
     ledger: tuple[LedgerLine, ...]
     spans: tuple[Span, ...] = ()
     max_chars: Count

@@ -132,12 +132,14 @@ class Evidence(Value):
         locator: `L12`, `L12-L14`, `c120-260`, or "" if unknown.
         quote: verbatim, at most 2,000 characters. A masked secret is quoted as masked.
         verdict: what the verifier saw; `unchecked` until it looked.
+        actual: where the verdict is `altered`, what the source says instead (long tokens masked).
     """
 
     source: Annotated[str, StringConstraints(min_length=1, max_length=4_100)]
     locator: Annotated[str, StringConstraints(pattern=r"^(L\d+(-L\d+)?|c\d+-\d+)?$")] = ""
     quote: Annotated[str, StringConstraints(max_length=2_000)] = ""
     verdict: Verdict = Verdict.unchecked
+    actual: Annotated[str, StringConstraints(max_length=2_000)] = ""
 
 
 class Finding(Value):

@@ -1,0 +1,60 @@
+"""The one seam to whoever writes the report: what it is given, and what it must give back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from fanfold_server.records import Conflict, Coverage, Entry, Gap, Reliability
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """All that synthesis knows when the report is to be written: joined, weighed and ranked.
+
+    Attributes:
+        question: what to answer.
+        entries: every entry, ranked; those a composer leaves out go to the ledger as below the cut.
+        conflicts, gaps, reliability: see their types.
+        coverage: with nothing cited yet: all that is ranked stands under `below_cut`.
+        kinds: findings by kind, most first.
+        titles: what people call each subtask or handed-in result, by id.
+        max_chars: the most characters of markdown, at least 500.
+    """
+
+    question: str
+    entries: tuple[Entry, ...]
+    conflicts: tuple[Conflict, ...]
+    gaps: tuple[Gap, ...]
+    reliability: tuple[Reliability, ...]
+    coverage: Coverage
+    kinds: Mapping[str, int]
+    titles: Mapping[str, str]
+    max_chars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A written report.
+
+    Attributes:
+        markdown: at most `max_chars` characters.
+        shown: ids of the findings whose claim stands in it; an id nobody knows is refused.
+        headline: the answer in a sentence or two, as far as the engine can give one.
+    """
+
+    markdown: str
+    shown: frozenset[str]
+    headline: str = ""
+
+
+class Composer(Protocol):
+    """Writes the report from what was joined: rules, a model, or a function of the user's own."""
+
+    @property
+    def engine(self) -> str:
+        """Who wrote it: `rules`, `host` or `model:<id>`."""
+        ...
+
+    async def compose(self, brief: Brief, /) -> Composed:
+        """The report. Cites findings by id as `[id]`."""
+        ...
