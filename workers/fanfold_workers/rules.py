@@ -30,6 +30,11 @@ class RulesWorker:
     roots: Mapping[str, Root]
     aside: Aside = field(default=in_thread)
 
+    @property
+    def engine(self) -> str:
+        """See Worker."""
+        return ENGINE
+
     def accepts(self, subtask: Subtask, /) -> bool:
         """Whether the subtask names checks."""
         return bool(subtask.checks)

@@ -18,6 +18,11 @@ class Notes(Protocol):
 class Worker(Protocol):
     """Does one subtask."""
 
+    @property
+    def engine(self) -> str:
+        """What its Results name as their engine: `rules`, `function`, or `model:<id>`."""
+        ...
+
     async def work(self, subtask: Subtask, notes: Notes, /) -> Result:
         """The result. Failures are values: raising is a bug, which the dispatcher turns into a failed Result.
 
@@ -38,6 +43,11 @@ class FunctionWorker:
     """A worker that is a function: `async def worker(subtask) -> Result`."""
 
     function: WorkFunction
+
+    @property
+    def engine(self) -> str:
+        """See Worker."""
+        return "function"
 
     async def work(self, subtask: Subtask, notes: Notes, /) -> Result:
         """See Worker."""

@@ -1,6 +1,6 @@
 """Runs the subtasks of a plan: in parallel, each done once over all processes, each ending in one true status."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast
@@ -122,14 +122,14 @@ class Dispatch:
     async def _made(self, attempt: Attempt) -> Result:
         subtask = attempt.subtask
         if why := self._why_not(subtask):
-            return Result(subtask=subtask.id, status=Status.skipped, reason=why, attempt=attempt.number)
+            return self._ended_by(subtask, Status.skipped, why, attempt.number)
         notes = JournalNotes(self.journal, attempt.notes, subtask.id, lambda found: self._found(subtask, found))
         self._tell("started", subtask)
         started = anyio.current_time()
         result: Result | None = None
         with anyio.move_on_after(subtask.limits.seconds) as scope, self._stoppable(scope):
             result = await attempted(self.worker, subtask, notes)
-        result = result or _cut(subtask, stopped=self.stopping)
+        result = result or self._cut(subtask)
         return settled(result, notes, attempt.number, anyio.current_time() - started)
 
     def _why_not(self, subtask: Subtask) -> str:
@@ -138,8 +138,16 @@ class Dispatch:
         missed = [d for d in subtask.depends_on if d not in self.results or self.results[d].status not in USABLE]
         return f"it depends on {', '.join(missed)}, which gave no usable result" if missed else ""
 
+    def _cut(self, subtask: Subtask) -> Result:
+        if self.stopping:
+            return self._ended_by(subtask, Status.cancelled, "the run was cancelled")
+        return self._ended_by(subtask, Status.timed_out, f"no answer within {subtask.limits.seconds:g} s")
+
+    def _ended_by(self, subtask: Subtask, status: Status, reason: str, attempt: int = 1) -> Result:
+        return Result(subtask=subtask.id, status=status, reason=reason, engine=self.worker.engine, attempt=attempt)
+
     @contextmanager
-    def _stoppable(self, scope: anyio.CancelScope) -> Iterator[None]:
+    def _stoppable(self, scope: anyio.CancelScope) -> Generator[None]:
         self._working.add(scope)
         if self.stopping:
             scope.cancel()
@@ -160,11 +168,11 @@ async def attempted(worker: Worker, subtask: Subtask, notes: JournalNotes) -> Re
     try:
         result = cast("object", await worker.work(subtask, notes))
     except Exception as error:
-        return _failed(subtask, f"the worker crashed: {type(error).__name__}: {error}")
+        return _failed(worker, subtask, f"the worker crashed: {type(error).__name__}: {error}")
     if not isinstance(result, Result):
-        return _failed(subtask, f"the worker returned {type(result).__name__}, not a Result")
+        return _failed(worker, subtask, f"the worker returned {type(result).__name__}, not a Result")
     if result.subtask != subtask.id:
-        return _failed(subtask, f"the worker answered for {result.subtask}")
+        return _failed(worker, subtask, f"the worker answered for {result.subtask}")
     return result
 
 
@@ -183,12 +191,6 @@ def settled(result: Result, notes: JournalNotes, attempt: int, seconds: float) -
     return Result.model_validate({**dict(result), **changes})
 
 
-def _cut(subtask: Subtask, *, stopped: bool) -> Result:
-    if stopped:
-        return Result(subtask=subtask.id, status=Status.cancelled, reason="the run was cancelled")
-    reason = f"no answer within {subtask.limits.seconds:g} s"
-    return Result(subtask=subtask.id, status=Status.timed_out, reason=reason)
-
-
-def _failed(subtask: Subtask, reason: str) -> Result:
-    return Result(subtask=subtask.id, status=Status.failed, reason=" ".join(reason.split())[:2_000])
+def _failed(worker: Worker, subtask: Subtask, reason: str) -> Result:
+    reason = " ".join(reason.split())[:2_000]
+    return Result(subtask=subtask.id, status=Status.failed, reason=reason, engine=worker.engine)

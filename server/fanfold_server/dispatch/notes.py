@@ -26,10 +26,9 @@ class JournalNotes:
     journal: Journal
     prefix: str
     subtask: str
-    told: Callable[[Sequence[Finding]], None]
+    told: Callable[[Sequence[Finding]], None] = field(default=lambda _: None)
     findings: list[Finding] = field(default_factory=list[Finding])
     dropped: int = 0
-    _batches: int = 0
 
     async def found(self, *findings: Finding) -> tuple[Finding, ...]:
         """Record findings durably, together; returns them with their ids."""
@@ -37,9 +36,9 @@ class JournalNotes:
         self.dropped += max(0, len(findings) - room)
         noted = numbered(self.subtask, findings[:room], start=len(self.findings) + 1)
         if noted:
-            self._batches += 1
+            first = len(self.findings) + 1
             self.findings.extend(noted)
-            await self.journal.record(f"{self.prefix}{self._batches:06}", FINDINGS.dump_json(noted).decode())
+            await self.journal.record(f"{self.prefix}{first:06}", FINDINGS.dump_json(noted).decode())
             self.told(noted)
         return noted
 

@@ -1,0 +1,386 @@
+"""The three verbs, without any host: what MCP, the command line and scripts all call.
+
+```python
+async with Orchestrator(roots={"repos": Path("repos")}) as fanfold:
+    plan = await fanfold.plan(Task(task="Audit these repositories for secrets"))
+    run = await fanfold.dispatch(plan.id)
+    report = await fanfold.synthesize(run.id)
+```
+
+Each verb starts its work or joins it where it is going on already, in this process or another, and with `wait` leaves
+it going on in the background after so many seconds.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar, cast
+from uuid import uuid4
+
+import anyio
+
+from fanfold_server.dispatch.dispatcher import Attempt, Dispatch
+from fanfold_server.dispatch.events import Event, Told
+from fanfold_server.dispatch.notes import JournalNotes, noted
+from fanfold_server.jobs import Jobs, until
+from fanfold_server.planning import Planner, make_plan
+from fanfold_server.records import Handed, Plan, Report, Run, RunState, Task
+from fanfold_server.refs import Refs
+from fanfold_server.runs import Runs, digest, run_of
+from fanfold_server.store import default_home, open_journal
+from fanfold_server.submission import Receipt, Submission, handed_plan, read_findings
+from fanfold_server.synthesis import synthesize, verified
+from fanfold_workers.aside import Aside, in_thread
+from fanfold_workers.contract import Finding, Result, Status, Subtask, Value
+from fanfold_workers.errors import CannotDoError, InputError, SettledError, UnknownNameError
+from fanfold_workers.journal import POLL_SECONDS, Busy, Done, Journal, Mine, once
+from fanfold_workers.rules import RulesWorker
+from fanfold_workers.tools.catalog import shipped
+from fanfold_workers.tools.disk import DiskRoot
+from fanfold_workers.tools.roots import Root
+from fanfold_workers.work import FunctionWorker, Worker, WorkFunction
+
+V = TypeVar("V", bound=Value)
+
+DEFAULT_WIDTH = 8
+DEFAULT_REPORT_CHARS = 8_000
+CANCEL_SECONDS = 5.0
+"""How long `cancel` waits for another process to wind up."""
+MIN_REPORT_CHARS, MAX_REPORT_CHARS = 500, 1_000_000
+
+
+class Orchestrator:
+    """Plans, dispatches and synthesizes. Use it as an async context manager; everything it does ends with it.
+
+    Args:
+        roots: directories that workers may read, by name.
+        worker: `async def worker(subtask) -> Result`, or a Worker; the rules engine if left out.
+        planner: the rules planner if left out.
+        journal: where everything is recorded; `home`'s on disk if left out.
+        home: folder of that journal; FANFOLD_HOME or the user's state folder if left out.
+        width: workers at once.
+        aside: where blocking work runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        roots: Mapping[str, Path | Root] | None = None,
+        worker: Worker | WorkFunction | None = None,
+        planner: Planner | None = None,
+        journal: Journal | None = None,
+        home: Path | None = None,
+        width: int = DEFAULT_WIDTH,
+        aside: Aside = in_thread,
+    ) -> None:
+        self.roots = {name: _root(name, root) for name, root in (roots or {}).items()}
+        self.tools = shipped()
+        self._where = digest(*(f"{name}={root}" for name, root in sorted((roots or {}).items()) if _is_path(root)))
+        self._any = worker is not None
+        self._worker = _worker(worker) if worker else RulesWorker(self.tools, self.roots, aside)
+        self._planner, self._aside, self._width = planner, aside, width
+        self._given, self._home = journal, home or default_home()
+        self._stack = AsyncExitStack()
+        self._live: dict[str, Dispatch] = {}
+        self._listeners: dict[str, list[Told]] = {}
+        self._untold: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        self.journal = self._given or await self._stack.enter_async_context(open_journal(self._home))
+        self.runs = Runs(self.journal, self._worker)
+        self.refs = Refs(self.runs)
+        self._jobs = Jobs(await self._stack.enter_async_context(anyio.create_task_group()))
+        self._limiter = anyio.CapacityLimiter(self._width)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        self._jobs.group.cancel_scope.cancel()
+        return await self._stack.__aexit__(kind, error, trace)
+
+    # -- plan ---------------------------------------------------------------------------------------------------
+
+    async def plan(self, task: Task, *, fresh: bool = False, wait: float | None = None) -> Plan | None:
+        """Split a task into independent subtasks and price it, or say why it should not be split.
+
+        The same task over the same roots gives the plan drawn up before, unless `fresh`. None if `wait` seconds
+        were not enough; call again.
+
+        Raises:
+            CannotDoError: if no engine at hand can do such a task.
+            UnknownNameError: if a root, item or check does not exist.
+        """
+        plan_id = "p-" + digest(task.model_dump_json(), self._where, uuid4().hex if fresh else "")
+        return await self._result(f"plans/{plan_id}", partial(self._make_plan, task, plan_id), Plan, wait)
+
+    async def _make_plan(self, task: Task, plan_id: str) -> str:
+        plan = await make_plan(
+            task,
+            plan_id,
+            roots=self.roots,
+            tools=self.tools,
+            aside=self._aside,
+            planner=self._planner,
+            takes_any=self._any,
+        )
+        return plan.model_dump_json()
+
+    # -- dispatch -----------------------------------------------------------------------------------------------
+
+    async def dispatch(
+        self, plan_id: str, *, retry: bool = False, wait: float | None = None, told: Told | None = None
+    ) -> Run:
+        """Start the plan's workers or go on waiting for them; the run as it then stands.
+
+        Subtasks that take a mind wait for `submit`. With `retry` those that failed are done again; the call may be
+        repeated until the run is done. `told` hears of what happens while this call waits.
+
+        Raises:
+            UnknownNameError: if there is no such plan.
+            InputError: if the plan has errors.
+        """
+        plan = await self.runs.plan(plan_id)
+        if errors := [p for p in plan.problems if p.level == "error"]:
+            msg = f"The plan {plan.id} cannot run: {errors[0].field}: {errors[0].problem}"
+            raise InputError(msg, field="plan_id", remedy=errors[0].remedy or "Plan again with that put right.")
+        run = await self.runs.open(plan)
+        if retry and run not in self._untold and not self._jobs.going(run):
+            await self.runs.retry(plan)
+            self._untold.add(run)
+        return await self._waited(plan, wait, told)
+
+    async def _waited(self, plan: Plan, wait: float | None, told: Told | None) -> Run:
+        run = run_of(plan.id)
+        listeners = self._listeners.setdefault(run, [])
+        if told:
+            listeners.append(told)
+        try:
+            with anyio.move_on_after(wait):
+                if (await self.runs.view(plan)).state is not RunState.done:
+                    await self._jobs.start(run, partial(self._run, plan)).outcome()
+                await until(partial(self._at_rest, plan, RunState.waiting, RunState.running))
+        finally:
+            if told:
+                listeners.remove(told)
+        seen = await self.view(plan)
+        if seen.state is RunState.done:
+            self._untold.discard(run)
+        return seen
+
+    async def _run(self, plan: Plan) -> None:
+        run = run_of(plan.id)
+        attempts = await self.runs.attempts(plan)
+        dispatch = Dispatch(self._worker, self.journal, attempts, self._limiter, partial(self._tell, run))
+        dispatch.results.update(await self.runs.results(attempts))
+        self._live[run] = dispatch
+        presence = await self.journal.claim(f"{run}/at/{uuid4().hex}")
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._stop_when_told, plan, dispatch)
+                await dispatch.run()
+                group.cancel_scope.cancel()
+        finally:
+            del self._live[run]
+            if isinstance(presence, Mine):
+                with anyio.CancelScope(shield=True):
+                    await self.journal.release(presence)
+
+    async def _stop_when_told(self, plan: Plan, dispatch: Dispatch) -> None:
+        key = await self._cancel_key(plan)
+        await until(partial(self.journal.recall, key))
+        dispatch.stop()
+
+    async def _at_rest(self, plan: Plan, *going: RunState) -> bool:
+        return (await self.view(plan)).state not in going
+
+    def _tell(self, run: str, event: Event) -> None:
+        for told in self._listeners.get(run, ()):
+            told(event)
+
+    async def view(self, plan: Plan) -> Run:
+        """The plan's run as it stands, from memory where it is going on in this process."""
+        if live := self._live.get(run_of(plan.id)):
+            return self.runs.seen(plan, live.results, running=True)
+        return await self.runs.view(plan)
+
+    async def cancel(self, run_id: str) -> Run:
+        """Stop a run wherever it is going on. What has ended stays; the rest is cancelled or skipped.
+
+        Raises:
+            UnknownNameError: if there is no such run.
+        """
+        plan = await self.runs.plan(run_id)
+        await self.journal.record(await self._cancel_key(plan), "true")
+        if live := self._live.get(run_of(plan.id)):
+            live.stop()
+        with anyio.move_on_after(CANCEL_SECONDS):
+            await anyio.amap(self._skip, await self.runs.attempts(plan))
+        return await self.runs.view(plan)
+
+    async def _skip(self, attempt: Attempt) -> None:
+        reason = "the run was cancelled before it started"
+        skipped = Result(subtask=attempt.subtask.id, status=Status.skipped, reason=reason, attempt=attempt.number)
+        await once(self.journal, attempt.key, partial(_given, skipped.model_dump_json()))
+
+    async def _cancel_key(self, plan: Plan) -> str:
+        return f"{run_of(plan.id)}/cancelled/{await self.runs.round(plan)}"
+
+    # -- submit -------------------------------------------------------------------------------------------------
+
+    async def submit(self, plan_id: str, subtask_id: str, given: Submission) -> Receipt:
+        """Take in what somebody else's worker found; its evidence is checked on arrival where it can be.
+
+        If some findings cannot be read, the others are kept and the subtask stays open for the rest.
+
+        Raises:
+            UnknownNameError: if there is no such plan or subtask.
+            SettledError: if the subtask has its result already, or a worker is at it.
+        """
+        plan = await self.runs.plan(plan_id)
+        attempt = _attempt(await self.runs.attempts(plan), subtask_id)
+        read, refused = read_findings(given.findings)
+        checked = await self._checked(attempt.subtask, read, given.text)
+        await self.runs.open(plan)
+        mine = await self.journal.claim(attempt.key)
+        if not isinstance(mine, Mine):
+            raise _taken(attempt, mine)
+        result: Result | None = None
+        try:
+            earlier = await noted(self.journal, attempt.notes)
+            notes = JournalNotes(self.journal, attempt.notes, subtask_id, findings=list(earlier))
+            accepted = await notes.found(*checked)
+            if not refused:
+                result = given.result(attempt, tuple(notes.findings))
+                await self.journal.record(attempt.key, result.model_dump_json())
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self.journal.release(mine)
+        return Receipt(accepted, refused, result)
+
+    async def _checked(self, subtask: Subtask, findings: tuple[Finding, ...], text: str) -> tuple[Finding, ...]:
+        unchecked = Result(subtask=subtask.id, status=Status.partial, reason="arriving", findings=findings, text=text)
+        places = {subtask.id: subtask.scope.places} if subtask.scope.places else {}
+        (result,) = await self._aside(lambda: verified((unchecked,), self.roots, places))
+        return result.findings
+
+    # -- synthesize ---------------------------------------------------------------------------------------------
+
+    async def synthesize(
+        self,
+        run_id: str,
+        *,
+        question: str = "",
+        max_chars: int = DEFAULT_REPORT_CHARS,
+        host: bool = False,
+        wait: float | None = None,
+    ) -> Report | None:
+        """One cited report of what a run found, within `max_chars` characters; waits for the run to end.
+
+        Takes a plan's id as well. `host` leaves the prose to a host: the report is a digest to write from. None if
+        `wait` seconds were not enough; call again.
+
+        Raises:
+            UnknownNameError: if there is no such run.
+            InputError: if `max_chars` is out of bounds.
+            CannotDoError: if nothing has come in yet.
+        """
+        if not MIN_REPORT_CHARS <= max_chars <= MAX_REPORT_CHARS:
+            msg = f"{max_chars} is not from {MIN_REPORT_CHARS} to {MAX_REPORT_CHARS:,}."
+            raise InputError(msg, field="max_chars", remedy="Leave it out for a report of 8,000 characters.")
+        plan = await self.runs.plan(run_id)
+        deadline = anyio.current_time() + wait if wait is not None else None
+        with anyio.move_on_after(wait) as waiting:
+            await until(partial(self._at_rest, plan, RunState.running), POLL_SECONDS)
+        if waiting.cancelled_caught:
+            return None
+        attempts = await self.runs.attempts(plan)
+        results = await self.runs.gathered(attempts)
+        if not results:
+            msg = f"Nothing has come in for {run_of(plan.id)} yet."
+            raise CannotDoError(msg, field="run_id", remedy=f"Call dispatch with plan_id {plan.id}, or submit first.")
+        asked = question or plan.task.task
+        report_id = "s-" + digest(run_of(plan.id), asked, str((max_chars, host)), self._where, _stand(results))
+        work = partial(self._report, report_id, asked, plan.subtasks, tuple(results.values()), max_chars, host)
+        left = max(0.0, deadline - anyio.current_time()) if deadline is not None else None
+        return await self._result(f"reports/{report_id}", work, Report, left)
+
+    async def _report(
+        self,
+        report_id: str,
+        question: str,
+        subtasks: tuple[Subtask, ...],
+        results: tuple[Result, ...],
+        max_chars: int,
+        host: bool,
+    ) -> str:
+        report = await synthesize(
+            question, subtasks, results, self.roots, max_chars=max_chars, host=host, aside=self._aside
+        )
+        return report.model_copy(update={"id": report_id}).model_dump_json()
+
+    async def hand_in(self, question: str, handed: Sequence[Handed]) -> str:
+        """Take in results from anywhere, without any run before; the id to synthesize them by.
+
+        Raises:
+            InputError: if there are none, or two share an id.
+        """
+        plan = handed_plan(question, handed)
+        await self.journal.record(f"plans/{plan.id}", plan.model_dump_json())
+        run = await self.runs.open(plan)
+
+        async def keep(one: Handed) -> None:
+            await self.journal.record(f"{run}/results/{one.result.subtask}/001", one.result.model_dump_json())
+
+        await anyio.amap(keep, handed)
+        return run
+
+    # -- what they share ----------------------------------------------------------------------------------------
+
+    async def _result(
+        self, key: str, work: Callable[[], Awaitable[str]], kind: type[V], wait: float | None
+    ) -> V | None:
+        """The record of that key, made once by `work` in the background; None if it takes longer than `wait`."""
+        job = self._jobs.start(key, partial(once, self.journal, key, work))
+        return kind.model_validate_json(job.value) if await job.outcome(wait) else None
+
+
+async def _given(value: str) -> str:
+    return value
+
+
+def _attempt(attempts: Iterable[Attempt], subtask_id: str) -> Attempt:
+    known = {attempt.subtask.id: attempt for attempt in attempts}
+    if subtask_id in known:
+        return known[subtask_id]
+    near = ", ".join(list(known)[:20])
+    msg = f"The plan has no subtask {subtask_id[:80]}."
+    raise UnknownNameError(msg, field="subtask_id", remedy=f"Use one of: {near}.")
+
+
+def _taken(attempt: Attempt, claim: Done | Busy) -> SettledError:
+    if isinstance(claim, Done):
+        status = Result.model_validate_json(claim.value).status
+        msg = f"The subtask {attempt.subtask.id} has its result already ({status}); nothing was changed."
+        return SettledError(msg, field="subtask_id", remedy="Submit to another subtask, or dispatch with retry.")
+    msg = f"A worker is at the subtask {attempt.subtask.id}."
+    return SettledError(msg, field="subtask_id", remedy="Leave it to that worker, or try again in a moment.")
+
+
+def _stand(results: Mapping[str, Result]) -> str:
+    return ";".join(f"{r.subtask}/{r.attempt}/{r.status}/{len(r.findings)}" for r in results.values())
+
+
+def _is_path(root: Path | Root) -> bool:
+    return isinstance(root, Path)
+
+
+def _root(name: str, root: Path | Root) -> Root:
+    return DiskRoot(name, root) if isinstance(root, Path) else root
+
+
+def _worker(worker: Worker | WorkFunction) -> Worker:
+    return FunctionWorker(cast("WorkFunction", worker)) if inspect.isroutine(worker) else cast("Worker", worker)
