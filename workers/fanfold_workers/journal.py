@@ -5,16 +5,20 @@ record stands. Before work that must be done once, its key is *claimed*; the ans
 somebody living is at it, or it is yours. A claim belongs to one task of one process and dies with either.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import time
 from typing import Protocol
 
 import anyio
+import anyio.lowlevel
 
-POLL_SECONDS = 0.05
+from .errors import InputError, JournalError
+
+POLL_SECONDS = 0.02
 """First wait for somebody else's work; doubles up to MAX_POLL_SECONDS."""
-MAX_POLL_SECONDS = 0.5
+MAX_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Somebody living holds the claim."""
+    """Somebody living holds the claim; `owner` says who, for a person to read."""
 
     owner: str
 
@@ -48,7 +52,7 @@ class Entry:
 
     Attributes:
         key: the key.
-        value: what was recorded; None while it is only claimed.
+        value: what was recorded ("" if only keys were asked for); None while it is only claimed.
         at: seconds since the epoch when it was recorded or claimed.
     """
 
@@ -60,7 +64,8 @@ class Entry:
 class Journal(Protocol):
     """What is on disk. Every method returns when its effect is durable; none blocks the event loop.
 
-    Implementations raise JournalError when the disk refuses.
+    Implementations raise JournalError when the disk refuses, and InputError for a key or value that is no text
+    (a surrogate without its other half).
     """
 
     async def claim(self, key: str, /) -> Claim:
@@ -68,13 +73,14 @@ class Journal(Protocol):
         ...
 
     async def release(self, mine: Mine, /) -> None:
-        """Give a claim up, so that the next caller gets it."""
+        """Give a claim up, so that the next caller gets it; nothing if it is no longer held. Shielded."""
         ...
 
     async def record(self, key: str, value: str, /) -> bool:
         """Write the value and end any claim on the key; False if it was recorded before (that value stays).
 
-        Shielded: a cancellation waits until the record is durable.
+        Shielded: even a caller that is cancelled already gets its record, and a cancellation waits until the
+        record is durable.
         """
         ...
 
@@ -82,12 +88,22 @@ class Journal(Protocol):
         """The value recorded under exactly this key, or None."""
         ...
 
-    async def entries(self, prefix: str, /, *, newest: int | None = None) -> list[Entry]:
+    async def entries(self, prefix: str, /, *, newest: int | None = None, keys_only: bool = False) -> list[Entry]:
         """Every key that begins with the prefix and is recorded or held by somebody living.
 
-        In the order of the keys; with `newest`, the last that many to be written, newest first.
+        In the order of the keys, by code points; with `newest`, the last that many to be recorded or claimed,
+        newest first. With `keys_only` no value is fetched: "" stands for each.
         """
         ...
+
+
+def check_text(name: str, text: str) -> None:
+    """Raise InputError, naming the argument, unless the text can be stored as UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        msg = f"It has half a surrogate pair at character {error.start}."
+        raise InputError(msg, field=name, remedy="Replace lone surrogates before recording.") from error
 
 
 @dataclass(slots=True)
@@ -95,31 +111,37 @@ class MemoryJournal:
     """A Journal that lives and dies with the process: for scripts, and for tests in virtual time."""
 
     _entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
-    _claims: dict[str, tuple[Mine, float]] = field(default_factory=dict[str, tuple[Mine, float]])
+    _claims: dict[str, Mine] = field(default_factory=dict[str, Mine])
     _serial: int = 0
 
     async def claim(self, key: str, /) -> Claim:
         """See Journal."""
+        check_text("key", key)
         await anyio.lowlevel.checkpoint()
+        if held := self._claims.get(key):
+            return Busy(f"claim {held.token}")
         if (entry := self._entries.get(key)) and entry.value is not None:
             return Done(entry.value)
-        if held := self._claims.get(key):
-            return Busy(held[0].token)
         self._serial += 1
         mine = Mine(key, str(self._serial))
-        self._claims[key] = (mine, time())
+        self._claims[key], self._entries[key] = mine, Entry(key, None, time())
         return mine
 
     async def release(self, mine: Mine, /) -> None:
         """See Journal."""
-        if (held := self._claims.get(mine.key)) and held[0] == mine:
-            del self._claims[mine.key]
+        with anyio.CancelScope(shield=True):
+            await anyio.lowlevel.checkpoint()
+        if self._claims.get(mine.key) == mine:
+            del self._claims[mine.key], self._entries[mine.key]
 
     async def record(self, key: str, value: str, /) -> bool:
         """See Journal."""
+        check_text("key", key)
+        check_text("value", value)
         with anyio.CancelScope(shield=True):
             await anyio.lowlevel.checkpoint()
-        self._claims.pop(key, None)
+        if self._claims.pop(key, None):
+            del self._entries[key]
         if key in self._entries:
             return False
         self._entries[key] = Entry(key, value, time())
@@ -127,24 +149,32 @@ class MemoryJournal:
 
     async def recall(self, key: str, /) -> str | None:
         """See Journal."""
+        check_text("key", key)
         await anyio.lowlevel.checkpoint()
         entry = self._entries.get(key)
         return entry.value if entry else None
 
-    async def entries(self, prefix: str, /, *, newest: int | None = None) -> list[Entry]:
+    async def entries(self, prefix: str, /, *, newest: int | None = None, keys_only: bool = False) -> list[Entry]:
         """See Journal."""
+        check_text("prefix", prefix)
         await anyio.lowlevel.checkpoint()
-        held = [Entry(key, None, at) for key, (_, at) in self._claims.items()]
-        found = [e for e in (*self._entries.values(), *held) if e.key.startswith(prefix)]
-        if newest is None:
-            return sorted(found, key=lambda e: e.key)
-        return found[::-1][:newest]
+        found = [entry for entry in self._entries.values() if entry.key.startswith(prefix)]
+        found = sorted(found, key=lambda e: e.key) if newest is None else found[::-1][: max(newest, 0)]
+        return [_without_value(entry) for entry in found] if keys_only else found
+
+
+def _without_value(entry: Entry) -> Entry:
+    return entry if entry.value is None else replace(entry, value="")
 
 
 async def once(journal: Journal, key: str, work: Callable[[], Awaitable[str]], /) -> str:
     """The value of the key: recorded before, awaited from whoever is at it, or made now by `work`.
 
     If `work` raises or is cancelled the claim is released and nothing is recorded.
+
+    Raises:
+        JournalError: when the disk refuses.
+        Exception: whatever `work` raises.
     """
     pause = POLL_SECONDS
     while True:
@@ -160,9 +190,11 @@ async def once(journal: Journal, key: str, work: Callable[[], Awaitable[str]], /
 async def _made(journal: Journal, mine: Mine, work: Callable[[], Awaitable[str]]) -> str:
     try:
         value = await work()
-        await journal.record(mine.key, value)
+        first = await journal.record(mine.key, value)
     except BaseException:
-        with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True), contextlib.suppress(JournalError):
             await journal.release(mine)
         raise
-    return value
+    if first:
+        return value
+    return await journal.recall(mine.key) or value

@@ -1,0 +1,119 @@
+"""The Journal on SQLite: what is awaited waits in a thread, and writers share their commits."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+
+from fanfold_workers.journal import Claim, Entry, Mine, check_text
+
+from .disk import Disk, Order
+from .rows import Rows
+
+T = TypeVar("T")
+
+READERS = 4
+"""Looks at once, each on a connection of its own."""
+
+
+@asynccontextmanager
+async def open_journal(home: Path) -> AsyncGenerator["SqliteJournal", None]:
+    """The journal in a folder, made if need be, until the end of the block; every claim of it ends there too.
+
+    Any number of processes, and of openings in one process, may share a folder.
+
+    Raises:
+        NewerJournalError: if a later version of fanfold wrote it; nothing is changed.
+        JournalError: if the folder cannot be used, naming `home` and the remedy.
+    """
+    disk = Disk(home)
+    threads = anyio.CapacityLimiter(1)
+    try:
+        await anyio.to_thread.run_sync(disk.open, limiter=threads)
+        yield SqliteJournal(disk, threads)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(disk.close, limiter=threads)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SqliteJournal:
+    """A Journal that several processes share and that outlives them. Get one from `open_journal`.
+
+    Its threads are its own: however busy the others are, it is never kept waiting for one.
+    """
+
+    _disk: Disk
+    _writers: anyio.CapacityLimiter
+    _readers: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(READERS))
+    _turn: anyio.Lock = field(default_factory=anyio.Lock)
+
+    @property
+    def commits(self) -> int:
+        """Transactions committed so far: far fewer than calls, where many wait at once."""
+        return self._disk.commits
+
+    async def claim(self, key: str, /) -> Claim:
+        """See Journal. Decided in the transaction that takes the claim."""
+        check_text("key", key)
+        await anyio.lowlevel.checkpoint()
+        token = uuid4().hex
+        try:
+            return await self._written(Order(lambda rows: rows.claim(key, token), chars=len(key)))
+        except (anyio.get_cancelled_exc_class(), KeyboardInterrupt):
+            # Only asyncio's own cancel() pierces the shield. Nobody will hear of this claim.
+            await self.release(Mine(key, token))
+            raise
+
+    async def release(self, mine: Mine, /) -> None:
+        """See Journal. If the disk refuses, it is made up for with the next commit."""
+        await self._settled(Order(lambda rows: rows.release(mine), owed=True))
+
+    async def record(self, key: str, value: str, /) -> bool:
+        """See Journal."""
+        check_text("key", key)
+        check_text("value", value)
+        order = Order(lambda rows: rows.record(key, value), chars=len(key) + len(value), lasting=True)
+        return await self._written(order)
+
+    async def recall(self, key: str, /) -> str | None:
+        """See Journal."""
+        check_text("key", key)
+        return await self._read(lambda rows: rows.recall(key))
+
+    async def entries(self, prefix: str, /, *, newest: int | None = None, keys_only: bool = False) -> list[Entry]:
+        """See Journal."""
+        check_text("prefix", prefix)
+        return await self._read(lambda rows: rows.entries(prefix, newest, keys_only=keys_only))
+
+    async def _written(self, order: Order[T]) -> T:
+        await self._settled(order)
+        return order.outcome()
+
+    async def _settled(self, order: Order[T]) -> None:
+        """Wait until the order is committed or refused, whatever is cancelled meanwhile."""
+        self._disk.check_process()
+        self._disk.queue.append(order)
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._commit(order)
+            except (anyio.get_cancelled_exc_class(), KeyboardInterrupt):
+                await self._commit(order)
+                raise
+
+    async def _commit(self, order: Order[T]) -> None:
+        """Whoever gets the turn while its order is undone commits all that is queued by then."""
+        async with self._turn:
+            while not order.done:
+                await anyio.to_thread.run_sync(self._disk.commit, limiter=self._writers)
+
+    async def _read(self, look: Callable[[Rows], T]) -> T:
+        self._disk.check_process()
+        return await anyio.to_thread.run_sync(partial(self._disk.read, look), limiter=self._readers)
