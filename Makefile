@@ -1,0 +1,82 @@
+# `make demo` and `make test` do all of their own set-up; they need Python 3.11 or later, pip and make.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CODE := server workers tests benchmarks
+PROSE := $(wildcard *.md docs/*.md)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types pytest coverage constraints clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
+
+demo: $(STAMP)  ## show the product at work, in under two minutes
+	@$(BIN)/python benchmarks/demo.py
+
+test: lint types pytest  ## every check there is; what continuous integration runs
+
+lint: $(STAMP)  ## format, lint, import rules, spelling
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/lint-imports
+	$(BIN)/codespell --skip benchmarks/data $(CODE) $(PROSE) Makefile
+
+types: $(STAMP)  ## both type checkers, strict: each finds what the other misses
+	$(BIN)/pyright
+	$(BIN)/mypy
+
+pytest: $(STAMP)  ## the tests, with branch coverage
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest </dev/null
+	@$(BIN)/coverage combine --quiet
+	@echo "branch coverage $$($(BIN)/coverage report --format=total) % (make coverage shows the lines missed)"
+
+coverage: $(STAMP)  ## lines that the last tests did not reach
+	@$(BIN)/coverage report --show-missing
+
+constraints: $(STAMP)  ## move the development versions to the newest and write them down
+	@$(call install,--upgrade)
+	@$(BIN)/python -c "$$FREEZE" >constraints.txt
+	@touch $(STAMP)
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+
+# -- set-up -----------------------------------------------------------------------------------------------------------
+
+# Named versions may be shims that lead nowhere, so each candidate is asked.
+FIND_PYTHON = for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then break; fi; python=; done; \
+	if [ -z "$$python" ]; then echo "No Python 3.11 or later was found: install one, or say make PYTHON=..." >&2; exit 1; fi
+
+# Some systems split ensurepip off; their pip can still install into the environment.
+NEW_VENV = $$python -m venv --clear $(VENV) >/dev/null 2>&1 || { \
+	$$python -m venv --clear --without-pip $(VENV) && \
+	$$python -m pip --python $(BIN)/python install --quiet pip; }
+
+WITH_PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+WHAT = --editable . --group dev
+
+define install
+if command -v uv >/dev/null 2>&1 && uv pip install --quiet --python $(BIN)/python $(1) $(WHAT); then :; else \
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
+	$(WITH_PIP) --upgrade 'pip>=25.1' && $(WITH_PIP) $(1) $(WHAT); fi
+endef
+
+define FREEZE
+from importlib.metadata import distributions
+names = {d.name.lower().replace('_', '-'): d.version for d in distributions()}
+for name in sorted(names.keys() - {'fanfold', 'pip', 'setuptools'}):
+    print(f'{name}=={names[name]}')
+endef
+export FREEZE
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(FIND_PYTHON); \
+	if [ ! -x $(BIN)/python ] || ! $(BIN)/python -c pass 2>/dev/null; then \
+		echo "Making $(VENV) with $$($$python --version) ..."; $(NEW_VENV); fi
+	@echo "Installing fanfold and its development tools ..."
+	@$(call install,--constraint constraints.txt)
+	@touch $@
