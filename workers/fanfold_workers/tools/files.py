@@ -1,17 +1,31 @@
 """The files a scope allows, over any number of roots: every tool reads through this and nothing else."""
 
+import codecs
+import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
+from time import monotonic
+from typing import Protocol
 
-from fanfold_workers.errors import ScopeError, UnknownNameError
+from fanfold_workers.contract import Examined
+from fanfold_workers.errors import FanfoldError, ScopeError, UnknownNameError
 
+from .ignoring import glob as matcher
+from .legible import in_line
 from .roots import MAX_READ_BYTES, Root
+
+PIECE_BYTES = 1024 * 1024
+MAX_PAGED_BYTES = 256 * 1024 * 1024
+"""How far into a file `pieces` goes."""
+_SHOWN = 3
+_SNIFFED_BYTES = 8192
 
 
 def split_place(place: str) -> tuple[str, str]:
-    """Root name and relative path of a place, the path without slashes at its ends."""
+    """Root name and relative path of a place, the path without empty and `.` parts."""
     root, _, path = place.partition(":")
-    return root, path.strip("/")
+    return root, "/".join(part for part in path.split("/") if part not in {"", "."})
 
 
 def join_place(root: str, path: str) -> str:
@@ -43,53 +57,191 @@ class Files:
 
     roots: Mapping[str, Root]
     places: tuple[str, ...]
+    _tops: frozenset[tuple[str, str]] = field(init=False, repr=False, compare=False)
 
-    def walk(self, under: str = "") -> Iterator[Document]:
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_tops", frozenset(map(split_place, self.places)))
+
+    def walk(self, under: str = "", glob: str = "") -> Iterator[Document]:
         """Every file in scope (or at or below one place of it), each once, in sorted order per place.
+
+        With a `glob` (`*.py`, `/docs/**/*.md`, `*.{js,ts}`) only those it matches, counted from the place that
+        holds them; folders that could not be looked into (see roots.File) always come along.
 
         Raises:
             ScopeError: if `under` is outside the scope.
             UnknownNameError: if a place does not exist.
+            InputError: if the glob is malformed.
         """
-        seen: set[str] = set()
-        for place in (under,) if under else self.places:
+        wanted = matcher(glob) if glob else None
+        for place in (under,) if under else self._disjoint():
             root, path = self._within(place)
             for file in root.walk(path):
-                found = join_place(root.name, file.path)
-                if found not in seen:
-                    seen.add(found)
-                    yield Document(found, file.size)
+                if wanted is None or file.path.endswith("/") or wanted(_below(path, file.path)):
+                    yield Document(join_place(root.name, file.path), file.size)
 
-    def read(self, place: str, limit: int = MAX_READ_BYTES) -> bytes:
-        """At most `limit` bytes from the start of a file in scope.
+    def read(self, place: str, limit: int = MAX_READ_BYTES, offset: int = 0) -> bytes:
+        """At most `limit` bytes of a file in scope, from the byte at `offset`.
 
         Raises:
             ScopeError: if it is outside the scope.
-            UnknownNameError: if it is not a regular file that exists.
+            UnknownNameError: if it is not a regular file that exists and may be read.
         """
         root, path = self._within(place)
-        return root.read(path, limit)
+        return root.read(path, limit, offset)
 
     def text(self, place: str, limit: int = MAX_READ_BYTES) -> str | None:
-        """The file as text (UTF-8, bad bytes replaced), or None if it is binary (a NUL in its first 8 kB)."""
+        """The file as text, or None if it is binary (a NUL among its first 8,192 characters).
+
+        UTF-8, or UTF-16 with its mark; bad bytes become U+FFFD, the mark goes, and every line ends in one
+        newline, so that line n is the n-th of `text.split("\\n")`, as Python, editors and grep count them. At
+        most `limit` bytes are read; a character cut by that is left out.
+
+        Raises:
+            ScopeError, UnknownNameError: as `read`.
+        """
         data = self.read(place, limit)
-        return None if b"\0" in data[:8192] else data.decode("utf-8", "replace")
+        return _decoded(data, _decoder(data), last=len(data) < limit)
+
+    def pieces(self, place: str) -> Iterator[str | None]:
+        """The file as `text` gives it, in pieces of about a megabyte, up to 256 MB; a lone None if it is binary.
+
+        Raises:
+            ScopeError, UnknownNameError: as `read`.
+        """
+        data = self.read(place, PIECE_BYTES)
+        decoder = _decoder(data)
+        for offset in range(PIECE_BYTES, MAX_PAGED_BYTES + 1, PIECE_BYTES):
+            ended = len(data) < PIECE_BYTES
+            piece = _decoded(data, decoder, last=ended, first=offset == PIECE_BYTES)
+            yield piece
+            if ended or piece is None:
+                return
+            data = self.read(place, PIECE_BYTES, offset)
+
+    def _disjoint(self) -> Iterator[str]:
+        """The places in order, less those that lie below another."""
+        for name, path in dict.fromkeys(map(split_place, self.places)):
+            if not any((name, above) in self._tops for above in _above(path)):
+                yield join_place(name, path)
 
     def _within(self, place: str) -> tuple[Root, str]:
         name, path = split_place(place)
-        if not any(_covers(allowed, name, path) for allowed in self.places):
-            msg = f"{place} is outside this scope."
-            raise ScopeError(msg, remedy=f"Stay within {', '.join(self.places[:5])}.")
+        held = (name, path) in self._tops or any((name, above) in self._tops for above in _above(path))
+        if not held or ".." in path.split("/"):
+            msg = f"{in_line(place)} is outside this scope."
+            allowed = ", ".join(in_line(each) for each in self.places[:5])
+            raise ScopeError(msg, field="place", remedy=f"Stay within {allowed}." if allowed else _NO_PLACES)
         if name not in self.roots:
             msg = f"There is no root called {name}."
             raise UnknownNameError(msg, field="place", remedy=_known(self.roots))
         return self.roots[name], path
 
 
-def _covers(allowed: str, name: str, path: str) -> bool:
-    root, top = split_place(allowed)
-    return root == name and (not top or path == top or path.startswith(f"{top}/"))
+class Reads(Protocol):
+    """What a Survey needs of Files."""
+
+    def walk(self, under: str = "", glob: str = "") -> Iterator[Document]:
+        """See Files."""
+        ...
+
+    def text(self, place: str, limit: int = MAX_READ_BYTES) -> str | None:
+        """See Files."""
+        ...
+
+
+@dataclass(slots=True)
+class Survey:
+    """Goes through the text files of a scope once, and keeps a true account of what it could not look at.
+
+    ```python
+    survey = Survey(files, under, glob="*.py")
+    for document, text in survey:
+        ...
+    answer = Answer(..., examined=survey.examined)
+    ```
+    Binary files are not in its scope; files over `limit` bytes, unreadable ones and those that vanished are, but
+    not examined; nor are those left at the time `until` (of `time.monotonic`), nor one given to `miss`.
+    Iterating raises what Files.walk raises.
+    """
+
+    files: Reads
+    under: str = ""
+    glob: str = ""
+    limit: int = MAX_READ_BYTES
+    until: float = inf
+    done: int = field(default=0, init=False)
+    missed: dict[str, list[str]] = field(default_factory=dict[str, list[str]], init=False)
+    binary: int = field(default=0, init=False)
+
+    def __iter__(self) -> Iterator[tuple[Document, str]]:
+        for document in self.files.walk(self.under, self.glob):
+            text = self._text(document)
+            if text is not None:
+                self.done += 1
+                yield document, text
+
+    def miss(self, document: Document, why: str) -> None:
+        """Take the file at hand back: it was not looked at, or not to its end, for a reason others may share."""
+        self.done -= 1
+        self._leave(document, why)
+
+    @property
+    def examined(self) -> Examined:
+        """Text files looked at, of those in scope, with the reasons for the rest."""
+        missed = sum(map(len, self.missed.values()))
+        left_out = [f"{len(places)} {why} ({_some(places)})"[:300] for why, places in self.missed.items()]
+        if self.binary:
+            left_out.append(f"{self.binary} binary, not counted")
+        return Examined(done=self.done, in_scope=self.done + missed, left_out=tuple(left_out[:50]))
+
+    def _text(self, document: Document) -> str | None:
+        if monotonic() > self.until:
+            return self._leave(document, "not reached in time")
+        over = document.size > self.limit
+        try:
+            text = self.files.text(document.place, _SNIFFED_BYTES if over else self.limit)
+        except FanfoldError:
+            return self._leave(document, "could not be read")
+        self.binary += text is None
+        return self._leave(document, f"over {self.limit / 1024:,.0f} kB") if over and text is not None else text
+
+    def _leave(self, document: Document, why: str) -> str | None:
+        self.missed.setdefault(why, []).append(document.place)
+        return None
+
+
+def _some(places: list[str]) -> str:
+    return ", ".join(in_line(place, 80) for place in places[:_SHOWN]) + (", …" if len(places) > _SHOWN else "")
+
+
+def _above(path: str) -> Iterator[str]:
+    """The folders above a path, the root's "" first."""
+    if path:
+        yield ""
+    at = path.find("/")
+    while at >= 0:
+        yield path[:at]
+        at = path.find("/", at + 1)
+
+
+def _below(top: str, path: str) -> str:
+    """The path counted from `top`; a file that is its own top keeps its name."""
+    return path.rpartition("/")[2] if path == top else path[len(top) + 1 :] if top else path
+
+
+def _decoder(head: bytes) -> io.IncrementalNewlineDecoder:
+    name = "utf-16" if head[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} else "utf-8-sig"
+    return io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(name)("replace"), translate=True)
+
+
+def _decoded(data: bytes, decoder: io.IncrementalNewlineDecoder, *, last: bool, first: bool = True) -> str | None:
+    text = decoder.decode(data, last)
+    return None if first and "\0" in text[:8192] else text
 
 
 def _known(roots: Mapping[str, Root]) -> str:
     return f"Use one of: {', '.join(sorted(roots))}." if roots else "Configure one with --root NAME=DIR."
+
+
+_NO_PLACES = "Ask for a scope with places: this one has none."

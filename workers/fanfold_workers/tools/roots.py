@@ -9,12 +9,18 @@ from typing import Protocol
 
 from fanfold_workers.errors import ScopeError, UnknownNameError
 
+from .legible import in_line
+
 MAX_READ_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A regular file under a root: its relative path and its size in bytes."""
+    """A regular file under a root: its relative path and its size in bytes.
+
+    A folder that could not be looked into stands in a walk as one File too: its path ends in `/`, and reading
+    it says why. So whoever counts what he walks and what he could read counts it among what he could not.
+    """
 
     path: str
     size: int
@@ -33,6 +39,7 @@ class Root(Protocol):
 
         Raises:
             UnknownNameError: if there is nothing of that name.
+            ScopeError: if the path tries to leave the root.
         """
         ...
 
@@ -41,17 +48,48 @@ class Root(Protocol):
 
         Raises:
             UnknownNameError: if it is not a folder.
-        """
-        ...
-
-    def read(self, path: str, /, limit: int = MAX_READ_BYTES) -> bytes:
-        """At most `limit` bytes from the start of a regular file.
-
-        Raises:
-            UnknownNameError: if it is not there, or not a regular file.
             ScopeError: if the path tries to leave the root.
         """
         ...
+
+    def read(self, path: str, /, limit: int = MAX_READ_BYTES, offset: int = 0) -> bytes:
+        """At most `limit` bytes of a regular file, from the byte at `offset`.
+
+        Raises:
+            UnknownNameError: if it is not there, not a regular file, or may not be read.
+            ScopeError: if the path tries to leave the root.
+        """
+        ...
+
+
+def inner_path(root: str, path: str) -> str:
+    """The path below a root without empty and `.` parts; `""` for the root itself.
+
+    Raises:
+        ScopeError: if it is absolute or holds a `..`.
+        UnknownNameError: if no file can have such a name.
+    """
+    parts = path.split("/")
+    if path.startswith("/") or ".." in parts:
+        msg = f"{in_line(path)} leaves the root {root}."
+        raise ScopeError(msg, field="place", remedy="Name a path below the root, without `..`.")
+    if "\0" in path or not _is_text(path):
+        raise not_there(root, path, "is no name a file can have.")
+    return "/".join(part for part in parts if part not in {"", "."})
+
+
+def not_there(root: str, path: str, why: str = "is not there.") -> UnknownNameError:
+    """The error for a path that names nothing readable."""
+    msg = f"{root}:{in_line(path)} {why}"
+    return UnknownNameError(msg, field="place", remedy="List the folder for what is.")
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +101,26 @@ class MemoryRoot:
 
     def walk(self, under: str = "", /) -> Iterator[File]:
         """See Root."""
-        inside = f"{under}/" if under else ""
-        found = sorted(p for p in self.files if p == under or p.startswith(inside))
+        top = inner_path(self.name, under)
+        inside = f"{top}/" if top else ""
+        found = sorted(p for p in self.files if p == top or p.startswith(inside))
         if not found:
-            msg = f"{self.name}:{under} is not there."
-            raise UnknownNameError(msg, remedy="List the root for what is.")
+            raise not_there(self.name, under)
         for path in found:
             yield File(path, len(self.files[path].encode()))
 
     def children(self, under: str = "", /) -> list[str]:
         """See Root."""
-        inside = f"{under}/" if under else ""
+        top = inner_path(self.name, under)
+        inside = f"{top}/" if top else ""
         rest = [p.removeprefix(inside) for p in self.files if p.startswith(inside)]
         if not rest:
-            msg = f"{self.name}:{under} is not a folder."
-            raise UnknownNameError(msg, remedy="List the root for what is.")
+            raise not_there(self.name, under, "is not a folder.")
         return sorted({head + slash for head, slash, _ in (p.partition("/") for p in rest) if head[:1] != "."})
 
-    def read(self, path: str, /, limit: int = MAX_READ_BYTES) -> bytes:
+    def read(self, path: str, /, limit: int = MAX_READ_BYTES, offset: int = 0) -> bytes:
         """See Root."""
-        if ".." in path.split("/") or path.startswith("/"):
-            msg = f"{path} leaves the root {self.name}."
-            raise ScopeError(msg, remedy="Name a path below the root.")
-        if path not in self.files:
-            msg = f"{self.name}:{path} is not there."
-            raise UnknownNameError(msg, remedy="List the folder for what is.")
-        return self.files[path].encode()[:limit]
+        inner = inner_path(self.name, path)
+        if inner not in self.files:
+            raise not_there(self.name, path)
+        return self.files[inner].encode()[offset:][: max(limit, 0)]

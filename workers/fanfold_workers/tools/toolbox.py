@@ -12,6 +12,7 @@ from fanfold_workers.contract import Examined, Finding, Place, Scope, Value
 from fanfold_workers.errors import InputError, ScopeError
 
 from .files import Files
+from .legible import in_line
 from .roots import Root
 
 A = TypeVar("A", bound=Value)
@@ -92,9 +93,9 @@ class Toolbox:
             UnknownNameError: if a place does not exist.
         """
         if name not in self.scope.tools or name not in self.tools:
-            allowed = ", ".join(self.scope.tools) or "none"
-            msg = f"The tool {name} is not in this scope."
-            raise ScopeError(msg, field="tool", remedy=f"Use one of: {allowed}.")
+            allowed = ", ".join(tool for tool in self.scope.tools if tool in self.tools)
+            msg = f"The tool {in_line(name, 100)} is not in this scope."
+            raise ScopeError(msg, field="tool", remedy=f"Use one of: {allowed}." if allowed else _NO_TOOLS)
         tool = self.tools[name]
         given = _checked(tool, arguments)
         files = Files(self.roots, self.scope.places)
@@ -102,11 +103,17 @@ class Toolbox:
 
 
 def _checked(tool: Tool[A], arguments: Mapping[str, object]) -> A:
+    known = ", ".join(tool.arguments.model_fields)
     try:
         return tool.arguments.model_validate_json(json.dumps(arguments))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "arguments"
-        known = ", ".join(tool.arguments.model_fields)
-        msg = f"{first['msg']}."
-        raise InputError(msg, field=f"{tool.name}.{where}", remedy=f"It takes: {known}.") from error
+        problem = in_line(f"{first['msg']}.", 500)
+        raise InputError(problem, field=f"{tool.name}.{in_line(where)}", remedy=f"It takes: {known}.") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        msg = "They are not JSON."
+        raise InputError(msg, field=f"{tool.name}.arguments", remedy=f"It takes: {known}.") from error
+
+
+_NO_TOOLS = "Ask for a scope with tools: this one has none."
