@@ -100,6 +100,9 @@ class Orchestrator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         self._jobs.group.cancel_scope.cancel()
+        if isinstance(error, Exception):  # a caller's error is raised as it is, not in the task group's wrapping
+            await self._stack.aclose()
+            return None
         return await self._stack.__aexit__(kind, error, trace)
 
     # -- plan ---------------------------------------------------------------------------------------------------

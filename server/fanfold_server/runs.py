@@ -32,12 +32,12 @@ def digest(*parts: str) -> str:
 
 def run_of(plan_id: str) -> str:
     """The id of a plan's run."""
-    return "r-" + plan_id.removeprefix("p-")
+    return "r-" + plan_id.removeprefix("p-").removeprefix("r-")
 
 
 def plan_of(run_id: str) -> str:
     """The id of a run's plan."""
-    return "p-" + run_id.removeprefix("r-")
+    return "p-" + run_id.removeprefix("r-").removeprefix("p-")
 
 
 @dataclass(frozen=True, slots=True)
