@@ -1,55 +1,73 @@
 """From a Draft to a Subtask: what was left out is filled in, what was said is kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from fanfold_server.records import Draft, Task
+from fanfold_server.records import Draft
 from fanfold_workers.contract import Scope, Subtask
-from fanfold_workers.tools.roots import Root
+from fanfold_workers.tools.files import split_place
 from fanfold_workers.tools.toolbox import Tool
+
+from .naming import Names
+from .reading import one_line, visible
 
 TITLE_CHARS = 120
 
 
-def completed(
-    drafts: tuple[Draft, ...], task: Task, roots: Mapping[str, Root], tools: Mapping[str, Tool[Any]]
-) -> tuple[Subtask, ...]:
-    """The drafts as subtasks: ids by position, places from the task, tools from the checks."""
-    places = task.roots or tuple(sorted(roots))[:500]
-    ids = _ids(drafts)
-    return tuple(_subtask(draft, name, places, tools) for draft, name in zip(drafts, ids, strict=True))
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a draft gets that says nothing of its own.
+
+    Attributes:
+        places: what it may read.
+        names: where its item is looked up, to read that alone; None if it is not.
+        tools: every tool that exists: those its checks need, else the file tools if there is anything to read.
+    """
+
+    places: tuple[str, ...]
+    names: Names | None
+    tools: Mapping[str, Tool[Any]]
+
+    def filled(self, drafts: Sequence[Draft]) -> tuple[Subtask, ...]:
+        """The drafts as subtasks, in order."""
+        return tuple(self._subtask(draft, own) for draft, own in zip(drafts, _ids(drafts), strict=True))
+
+    def narrowed(self, draft: Draft) -> tuple[str, ...]:
+        """The places that a draft's item means, if it names none itself and its item is to be looked up."""
+        found = self.names.find(draft.item) if self.names and draft.item.strip() and not draft.places else None
+        return tuple(place for place in found.places if split_place(place)[1]) if found else ()
+
+    def _subtask(self, draft: Draft, own: str) -> Subtask:
+        said = next((text for text in (draft.objective, draft.title, draft.item) if visible(text)), own)
+        title = draft.title[:300] if visible(draft.title) else one_line(draft.item or said, TITLE_CHARS) or own
+        places = draft.places or self.narrowed(draft) or self.places
+        tools = draft.tools or tuple(dict.fromkeys(draft.checks)) or (self._file_tools() if places else ())
+        return Subtask(
+            id=own,
+            title=title,
+            objective=said.strip(),
+            boundaries=draft.boundaries,
+            expected=draft.expected,
+            item=draft.item,
+            checks=draft.checks,
+            scope=Scope(places=places, tools=tools),
+            depends_on=draft.depends_on,
+        )
+
+    def _file_tools(self) -> tuple[str, ...]:
+        return tuple(name for name, tool in self.tools.items() if not tool.inspection)[:100]
 
 
-def _ids(drafts: tuple[Draft, ...]) -> list[str]:
+def _ids(drafts: Sequence[Draft]) -> list[str]:
+    """Each draft's own id, else `s<position>`, with a suffix where another draft took that."""
     taken = {draft.id for draft in drafts if draft.id}
-    named: list[str] = []
+    ids: list[str] = []
     for n, draft in enumerate(drafts, 1):
         own, k = draft.id or f"s{n}", 1
         while not draft.id and own in taken:
             k += 1
             own = f"s{n}.{k}"
-        named.append(own)
-    return named
-
-
-def _subtask(draft: Draft, name: str, places: tuple[str, ...], tools: Mapping[str, Tool[Any]]) -> Subtask:
-    title = " ".join((draft.title or draft.item or draft.objective or name).split())
-    objective = draft.objective or draft.title or draft.item or title
-    reach = draft.places or places
-    return Subtask(
-        id=name,
-        title=title if len(title) <= TITLE_CHARS or draft.title else title[: TITLE_CHARS - 1] + "…",
-        objective=objective,
-        boundaries=draft.boundaries,
-        expected=draft.expected,
-        item=draft.item,
-        checks=draft.checks,
-        scope=Scope(places=reach, tools=draft.tools or _tools(draft, reach, tools)),
-        depends_on=draft.depends_on,
-    )
-
-
-def _tools(draft: Draft, reach: tuple[str, ...], tools: Mapping[str, Tool[Any]]) -> tuple[str, ...]:
-    if draft.checks:
-        return draft.checks
-    return tuple(name for name, tool in tools.items() if not tool.inspection) if reach else ()
+        taken.add(own)
+        ids.append(own)
+    return ids

@@ -1,16 +1,25 @@
 """From a Task to a Plan: split, filled in, checked, priced."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from fanfold_server.records import Estimate, Mode, Plan, Task
+from fanfold_server.records import Mode, Plan, Task
 from fanfold_workers.aside import Aside
+from fanfold_workers.contract import Subtask
+from fanfold_workers.errors import InputError
 from fanfold_workers.tools.roots import Root
 from fanfold_workers.tools.toolbox import Tool
 
-from .drafts import completed
+from .check import ONE_BYTES, ONE_FILES, Check
+from .drafts import Defaults
+from .estimate import estimate
+from .naming import Names
+from .reading import is_talk, one_line, visible
 from .rules import RulesPlanner
 from .split import Planner, Split
+from .survey import Survey
+from .trouble import capped, some
 
 
 async def make_plan(
@@ -38,18 +47,78 @@ async def make_plan(
         CannotDoError: if no engine at hand can do the task; the remedies are named.
         InputError: if the task can't be read.
     """
+    if not visible(task.task):
+        msg = "There is nothing in it that can be read."
+        raise InputError(msg, field="task", remedy="Say what you want to know.")
+    survey = Survey(roots)
     if task.subtasks:
-        split = Split(task.subtasks, engine="host")
+        split = Split(task.subtasks, engine="host", places=task.roots or tuple(sorted(roots))[:500])
     else:
-        split = await (planner or RulesPlanner(roots, tools, aside, takes_any)).plan(task)
-    subtasks = completed(split.drafts, task, roots, tools)
-    mode = Mode.staged if any(s.depends_on for s in subtasks) else Mode.parallel
-    return Plan(
-        id=plan_id,
-        task=task,
-        mode=mode,
-        reason=split.reason or f"{len(subtasks)} subtasks.",
-        subtasks=subtasks,
-        estimate=Estimate(workers=len(subtasks)),
-        engine=split.engine,
-    )
+        split = await (planner or RulesPlanner(roots, tools, aside, takes_any, survey)).plan(task)
+    making = _Making(task, plan_id, survey, tools, takes_any)
+    return await aside(lambda: making.plan(split))
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """The making of one plan from a split."""
+
+    task: Task
+    plan_id: str
+    survey: Survey
+    tools: Mapping[str, Tool[Any]]
+    takes_any: bool
+
+    def plan(self, split: Split) -> Plan:
+        drafted = bool(self.task.subtasks)
+        names = Names(self.survey, tuple(sorted(self.survey.roots))) if drafted else None
+        defaults = Defaults(split.places, names, self.tools)
+        subtasks = defaults.filled(split.drafts)
+        paid = not self.takes_any and any(not subtask.checks for subtask in subtasks)
+        check = Check(self.task, subtasks, self.survey, self.tools, drafted=drafted, paid=paid)
+        mode, reason = self._mode(split, subtasks)
+        return Plan(
+            id=self.plan_id,
+            task=self.task,
+            mode=mode,
+            reason=reason,
+            subtasks=subtasks,
+            assumptions=tuple(text[:20_000] for text in (*split.assumptions, *self._filled(split, defaults))),
+            problems=capped([*split.problems, *check.problems()]),
+            estimate=estimate(subtasks, self.survey, agents=not self.takes_any),
+            engine=split.engine,
+        )
+
+    def _filled(self, split: Split, defaults: Defaults) -> list[str]:
+        """What was filled in for the caller's own drafts."""
+        if not self.task.subtasks:
+            return []
+        narrowed = [draft for draft in split.drafts if defaults.narrowed(draft)]
+        wide = [draft for draft in split.drafts if not draft.places and not defaults.narrowed(draft)]
+        told = ["Subtasks: the caller's own, kept as they are."]
+        if narrowed:
+            told.append(f"{len(narrowed)} that name no places may read what their item names.")
+        if wide and split.places:
+            told.append(f"{len(wide)} that name no places may read {some(split.places)}.")
+        return told
+
+    def _mode(self, split: Split, subtasks: tuple[Subtask, ...]) -> tuple[Mode, str]:
+        if split.mode:
+            return split.mode, split.reason or f"As {split.engine} says."
+        if not subtasks:
+            return Mode.parallel, "There is nothing to dispatch until the problems are mended."
+        if any(subtask.depends_on for subtask in subtasks):
+            waiting = sum(bool(subtask.depends_on) for subtask in subtasks)
+            return Mode.staged, f"{len(subtasks)} subtasks, {waiting} of which wait for others."
+        if is_talk(self.task.task):
+            return Mode.single, "Do it yourself: this takes no look at anything."
+        if len(subtasks) > 1:
+            return Mode.parallel, f"{len(subtasks)} subtasks that don't depend on one another."
+        return self._alone(*subtasks)
+
+    def _alone(self, subtask: Subtask) -> tuple[Mode, str]:
+        reach = self.survey.reach(subtask.scope.places)
+        if reach.files and not reach.within(ONE_FILES, ONE_BYTES):
+            size = f"{reach.files} files"
+            return Mode.parallel, f"One worker: with {size} in reach, it spares your context the reading."
+        return Mode.single, f"Do it yourself: a single small subtask ({one_line(subtask.title, 100)})."

@@ -40,7 +40,7 @@ def brief(subtask: Subtask) -> str:
 
 @cache
 def _template() -> Template:
-    return Template((files(__package__) / "prompts" / "worker.md").read_text("utf-8"))
+    return Template((files("fanfold_server.planning") / "prompts" / "worker.md").read_text("utf-8"))
 
 
 def _fenced(text: str) -> str:

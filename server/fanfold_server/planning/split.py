@@ -17,6 +17,7 @@ class Split:
         reason: why this mode; "" leaves that to the shape of the drafts too.
         assumptions: what was taken for granted, one sentence each.
         problems: what already stood in the way.
+        places: what a draft that names no places may read.
         engine: who did it: `rules`, `host`, `function`, or `model:<id>`.
     """
 
@@ -25,6 +26,7 @@ class Split:
     reason: str = ""
     assumptions: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    places: tuple[str, ...] = ()
     engine: str = "rules"
 
 

@@ -1,0 +1,142 @@
+"""The items of a task: those it lists, those its text names, or what is there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fanfold_server.records import Problem, Task
+from fanfold_workers.tools.toolbox import Tool
+
+from .items import Item, Wish, layout, speaks_of_several
+from .matching import matches
+from .naming import Names
+from .reading import bullets, cleaned, is_question, named, one_line, visible
+from .survey import Survey
+from .trouble import did_you_mean, error, some
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Items, what was taken for granted about them, and those that mean nothing."""
+
+    items: tuple[Item, ...] = ()
+    told: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gatherer:
+    """Gathers the items of one task.
+
+    Attributes:
+        task: the task.
+        survey: the look at the roots.
+        places: where its items are looked for.
+        wish: how it wants places divided.
+        topics: whether an item may be something that is no file.
+        tools: whose hints tell a list of checks from a list of items.
+    """
+
+    task: Task
+    survey: Survey
+    places: tuple[str, ...]
+    wish: Wish
+    topics: bool
+    tools: Mapping[str, Tool[Any]]
+
+    def gather(self) -> Gathered:
+        """The items, in order: `items`, names in the text, its lists, what lies under the places."""
+        if self.task.items:
+            return self._listed(self.task.items, "named in `items`", "items[{}]")
+        return self._mentioned() or self._bulleted() or self._lying_there()
+
+    def _listed(self, names: Sequence[str], where: str, field: str) -> Gathered:
+        names = [cleaned(name) for name in names]
+        known = Names(self.survey, self.places)
+        found = [known.find(name) if self.places and not is_question(name) else None for name in names]
+        if self.topics and not any(found):
+            topics = _merged([Item(one_line(name, 300)) for name in names if visible(name)])
+            return Gathered(topics, _count(topics, names, where, "topics"))
+        problems = [
+            _unknown(field.format(n), name, known)
+            for n, (name, item) in enumerate(zip(names, found, strict=True))
+            if item is None
+        ]
+        items = _merged([item for item in found if item])
+        return Gathered(items, _count(items, names, where, "places"), tuple(problems))
+
+    def _mentioned(self) -> Gathered | None:
+        known = Names(self.survey, self.places)
+        names = named(f"{self.task.task}\n{self.task.context}", list(self.survey.roots)) if self.places else []
+        items = _merged([item for name in names if (item := known.find(name)) and not _is_root(item)])
+        return Gathered(items, (f"Items: {some([i.name for i in items])}, named in the text.",)) if items else None
+
+    def _bulleted(self) -> Gathered | None:
+        entries = bullets(self.task.task) or bullets(self.task.context)
+        if not entries or all(matches(entry, self.tools).wanted for entry in entries):
+            return None
+        if self.topics and (not self.places or all(map(is_question, entries))):
+            return self._listed(entries, "in the task's list", "task")
+        known = Names(self.survey, self.places)
+        names = [entry if known.find(entry) else _head(entry) for entry in entries]
+        if 2 * sum(known.find(name) is not None for name in names) < len(names):
+            return None
+        return self._listed(names, "in the task's list", "task")
+
+    def _lying_there(self) -> Gathered:
+        layouts = [layout(place, self.survey, self.wish) for place in self.places]
+        items = [item for found in layouts for item in found.items]
+        full = [item for item in items if self.survey.reach(item.places).files]
+        bare = [item.name for item in items if item not in full]
+        told = [f"Items: {'; '.join(found.told for found in layouts)}."] if full else []
+        told += [f"Left out of {p}: {x.left_out}." for p, x in zip(self.places, layouts, strict=True) if x.left_out]
+        told += [f"Left out, since nothing in them can be read: {some(bare)}."] if bare and full else []
+        problem = error("roots", f"There is nothing to read in {some(self.places)}.", "Name another place.")
+        return Gathered(_distinct(full), tuple(told), (problem,) if self.places and not full else ())
+
+
+def wish(task: Task, whole: bool, projects_whole: bool, without: tuple[tuple[str, str], ...]) -> Wish:
+    """How a task wants its places divided."""
+    return Wish(whole, projects_whole, speaks_of_several(task.task), without)
+
+
+def _unknown(field: str, name: str, known: Names) -> Problem:
+    where = some(known.places) or "any root: none is configured"
+    remedy = did_you_mean(known.near(name), "Name something that is there, or leave the item out.")
+    return error(field, f"{one_line(name, 200)!r} is not in {where}.", remedy)
+
+
+def _merged(items: Sequence[Item]) -> tuple[Item, ...]:
+    """Items less those that name again what an earlier one does."""
+    kept: dict[tuple[str, ...], Item] = {}
+    for item in items:
+        kept.setdefault(item.places or (item.key,), item)
+    return _distinct(list(kept.values()))
+
+
+def _distinct(items: Sequence[Item]) -> tuple[Item, ...]:
+    """Items of different names: those that share one are told apart by their first places."""
+    seen: dict[str, int] = {}
+    for item in items:
+        seen[item.name] = seen.get(item.name, 0) + 1
+    return tuple(
+        Item(item.places[0], item.places, item.title) if seen[item.name] > 1 and item.places else item
+        for item in items
+    )
+
+
+def _count(items: Sequence[Item], names: Sequence[str], where: str, what: str) -> tuple[str, ...]:
+    twice = len(names) - len(items)
+    told = f"Items: {len(items)} {what} {where}."
+    return (told, f"{twice} of the {len(names)} items were blank, unknown or named twice.") if twice else (told,)
+
+
+def _head(entry: str) -> str:
+    """What stands before a bullet's explanation: `django` of `django: its settings`."""
+    for mark in (": ", " - ", " \u2013 ", " \u2014 ", " ("):
+        entry = entry.partition(mark)[0]
+    return entry.strip().strip("`*_")
+
+
+def _is_root(item: Item) -> bool:
+    return all(":" not in place for place in item.places)

@@ -1,0 +1,166 @@
+"""What is under the roots: what exists, how much of it, and what a misspelt place may have meant. Calls block."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+
+from rapidfuzz import fuzz, process
+
+from fanfold_workers.errors import FanfoldError
+from fanfold_workers.tools.files import join_place, split_place
+from fanfold_workers.tools.roots import Root
+
+PLACE_FILES = 20_000
+"""At most this many files of one place are counted; beyond, its reach says so."""
+PLAN_FILES = 200_000
+"""At most this many files are counted for one plan."""
+NEAR = 60
+"""How alike (0 to 100) a name must be to be offered for a misspelt one."""
+
+_UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How much a worker can read: files, bytes, and whether there is more than was counted."""
+
+    files: int = 0
+    bytes: int = 0
+    capped: bool = False
+
+    def __add__(self, other: "Reach", /) -> "Reach":
+        return Reach(self.files + other.files, self.bytes + other.bytes, self.capped or other.capped)
+
+    def within(self, files: int, size: int) -> bool:
+        """Whether it is at most this many files and bytes."""
+        return not self.capped and self.files <= files and self.bytes <= size
+
+
+@dataclass(slots=True)
+class Survey:
+    """One look at the roots, remembered while a plan is drawn up, so that no place is walked twice."""
+
+    roots: Mapping[str, Root]
+    _reach: dict[str, Reach | None] = field(default_factory=dict[str, Reach | None])
+    _children: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    _left: int = PLAN_FILES
+    unspoken: int = 0
+    """How many names could not be listed, because they are no valid text."""
+
+    def has(self, place: str) -> bool:
+        """Whether there is anything of that name."""
+        return self._look(place) is not None
+
+    def reach(self, places: Iterable[str]) -> Reach:
+        """Files and bytes at or below the places; those that don't exist count nothing, compiled files neither."""
+        return sum((self._look(place) or Reach() for place in places), start=Reach())
+
+    def children(self, place: str) -> tuple[str, ...]:
+        """Names directly below a place, folders with a trailing `/`; empty if it is no folder."""
+        if place not in self._children:
+            name, path = split_place(place)
+            listed = _children(self.roots.get(name), path)
+            self._children[place] = tuple(child for child in listed if not _UNSPEAKABLE.search(child))
+            self.unspoken += len(listed) - len(self._children[place])
+        return self._children[place]
+
+    def tops(self, place: str) -> tuple[str, ...]:
+        """First names below a folder of all its files, hidden ones too, sorted."""
+        name, path = split_place(place)
+        try:
+            files = islice(self.roots[name].walk(path), PLAN_FILES)
+            return tuple(sorted({f.path.removeprefix(path).lstrip("/").partition("/")[0] for f in files}))
+        except (FanfoldError, OSError, KeyError):
+            return ()
+
+    def read(self, place: str, limit: int) -> str:
+        """The start of a text file, "" if it can't be read."""
+        name, path = split_place(place)
+        try:
+            return self.roots[name].read(path, limit).decode("utf-8", "replace")
+        except (FanfoldError, OSError, KeyError):
+            return ""
+
+    def resolve(self, root: str, path: str) -> str | None:
+        """The place a path means, whatever its case: exact first, then letter case, then a file's bare stem."""
+        exact = join_place(root, path.strip("/"))
+        if leaves(exact) or root not in self.roots:
+            return None
+        if self.has(exact):
+            return exact
+        place = root
+        for part in filter(None, path.split("/")):
+            found = _pick(part, self.children(place))
+            if not found:
+                return None
+            place = below(place, found)
+        return place
+
+    def near(self, place: str) -> list[str]:
+        """Places that a wrong one may have meant, best first, at most three."""
+        name, path = split_place(place)
+        if name not in self.roots:
+            return near(name, self.roots)
+        at = name
+        for part in path.split("/"):
+            found = _pick(part, self.children(at))
+            if not found:
+                return [below(at, child) for child in near(part, self.children(at))]
+            at = below(at, found)
+        return [at]
+
+    def _look(self, place: str) -> Reach | None:
+        if place not in self._reach:
+            self._reach[place] = None if leaves(place) else self._count(place)
+        return self._reach[place]
+
+    def _count(self, place: str) -> Reach | None:
+        name, path = split_place(place)
+        most = max(1, min(PLACE_FILES, self._left))
+        try:
+            sizes = [f.size for f in islice(self.roots[name].walk(path), most + 1) if not f.path.endswith(".pyc")]
+        except (FanfoldError, OSError, KeyError):
+            return None
+        self._left = max(0, self._left - len(sizes))
+        return Reach(len(sizes[:most]), sum(sizes[:most]), len(sizes) > most)
+
+
+def leaves(place: str) -> bool:
+    """Whether a place is spelt so that it could lead out of its root."""
+    path = place.partition(":")[2]
+    odd = path.startswith("/") or "\\" in path or _UNSPEAKABLE.search(path)
+    return bool(odd) or any(part in {".", ".."} for part in path.split("/"))
+
+
+def below(place: str, child: str) -> str:
+    """The place of a child of a place."""
+    name, path = split_place(place)
+    child = child.rstrip("/")
+    return join_place(name, f"{path}/{child}" if path else child)
+
+
+def near(name: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """The names most like this one, best first."""
+    choices = sorted({choice.rstrip("/") for choice in known})
+    found = process.extract(
+        name[:200], choices, scorer=fuzz.ratio, processor=str.casefold, limit=most, score_cutoff=NEAR
+    )
+    return [choice for choice, _, _ in found]
+
+
+def _children(root: Root | None, path: str) -> tuple[str, ...]:
+    try:
+        return tuple(root.children(path)) if root else ()
+    except (FanfoldError, OSError):
+        return ()
+
+
+def _pick(part: str, children: Iterable[str]) -> str | None:
+    names = {child.rstrip("/"): child for child in children}
+    if part in names:
+        return names[part]
+    folded = [name for name in names if name.casefold() == part.casefold()]
+    stems = [name for name in names if name.rpartition(".")[0].casefold() == part.casefold()]
+    found = folded or (stems if len(stems) == 1 else [])
+    return names[found[0]] if found else None
