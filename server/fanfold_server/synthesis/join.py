@@ -1,0 +1,220 @@
+"""Findings that say the same become one claim; claims about the same subject become one group.
+
+Subjects are alike but for case, spaces and punctuation (`.`, `/`, `:`, `@`, `+`, `#` mean something and stay). Claims
+say the same when their numbers and negations are equal, what words they do not share differ in spelling only, and
+the rest is close; or when they give one attribute the same value.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from fanfold_workers.contract import Severity
+
+from .weigh import MERITS_OF_USE, SEVERITY, UNUSED, Noted, supported
+from .wording import Words, key_of, same, value_of, words_of
+
+MAX_COMPARED = 100
+"""Claims about one subject that a claim is compared with word by word; equal ones are always found."""
+
+MAX_GROUPS_TRIED = 8
+"""Groups about one subject that a claim may join: the best ones."""
+
+USES = "uses"
+UNDONE = frozenset({"deprecates", "deprecated", "removes", "removed"})
+"""Last words of kinds that matter because of who uses the subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One claim, and every finding that makes it, the weightiest first."""
+
+    members: tuple[Noted, ...]
+
+    @property
+    def lead(self) -> Noted:
+        """The finding that speaks for it."""
+        return self.members[0]
+
+    @property
+    def workers(self) -> frozenset[str]:
+        """Who found it, each by itself."""
+        return frozenset(member.subtask for member in self.members)
+
+    @property
+    def kind(self) -> str:
+        """The kind of its lead."""
+        return self.lead.finding.kind
+
+    @property
+    def family(self) -> str:
+        """The first word of its kind."""
+        return self.kind.partition(".")[0]
+
+    @property
+    def last(self) -> str:
+        """The last word of its kind."""
+        return self.kind.rpartition(".")[2]
+
+    @property
+    def occurrences(self) -> int:
+        """How often it was seen in all."""
+        return sum(member.finding.count for member in self.members)
+
+
+def merged(noted: Sequence[Noted]) -> list[Claim]:
+    """The claims, each with all findings that make it, in the order of their subjects' first appearance."""
+    subjects: dict[tuple[str, bool], list[Noted]] = defaultdict(list)
+    for one in noted:
+        subjects[one.key, one.finding.kind.endswith(f".{USES}")].append(one)
+    return [claim for about in subjects.values() for claim in _claims(about)]
+
+
+@dataclass
+class _Making:
+    """A claim in the making."""
+
+    words: Words
+    members: list[Noted] = field(default_factory=list[Noted])
+
+
+def _claims(about: Sequence[Noted]) -> Iterator[Claim]:
+    """Claims about one subject."""
+    exact: dict[object, _Making] = {}
+    compared: dict[tuple[tuple[str, ...], int], list[_Making]] = defaultdict(list)
+    made: list[_Making] = []
+    for one in about:
+        words = words_of(one.finding.claim)
+        likely = compared[words.numbers, words.no % 2]
+        making = _known(one, words, exact) or next((m for m in likely if same(words, m.words)), None)
+        if making is None:
+            making = _Making(words)
+            made.append(making)
+            if len(likely) < MAX_COMPARED:
+                likely.append(making)
+        making.members.append(one)
+        for name in _names(one, words):
+            exact.setdefault(name, making)
+    for making in made:
+        yield Claim(tuple(sorted(making.members, key=lambda n: (-n.score(), n.order))))
+
+
+def _known(one: Noted, words: Words, exact: dict[object, _Making]) -> _Making | None:
+    return next((exact[name] for name in _names(one, words) if name in exact), None)
+
+
+def _names(one: Noted, words: Words) -> list[object]:
+    """Under which a claim is known without comparing: its words, and its attribute's value."""
+    finding = one.finding
+    names: list[object] = [("claim", words.flat)]
+    if finding.attribute and finding.value:
+        names.append(("value", finding.kind, key_of(finding.attribute), value_of(finding.value)))
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Claims about one subject: the leading one, others of other kinds, and the uses of the subject.
+
+    Attributes:
+        lead, others, uses: see above; each claim stands in one group only.
+        severity: the worst of lead and others; at least high where something is undone that somebody uses.
+        score: what entries are ranked by.
+    """
+
+    lead: Claim
+    others: tuple[Claim, ...]
+    uses: tuple[Claim, ...]
+    severity: Severity
+    score: float
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """All, the leading one first."""
+        return (self.lead, *self.others, *self.uses)
+
+
+@dataclass
+class _Gathering:
+    """A group in the making."""
+
+    lead: Claim
+    others: list[Claim] = field(default_factory=list[Claim])
+    uses: list[Claim] = field(default_factory=list[Claim])
+
+
+def joined(claims: Sequence[Claim]) -> tuple[list[Group], list[Claim]]:
+    """The groups, ranked; and the uses of what nobody says anything about, which are context only.
+
+    A use of `imp.find_module` meets what is said of `imp`, which holds for all below it; what is said of
+    `asyncio.get_event_loop` says nothing about a use of `asyncio`.
+    """
+    about: dict[str, list[_Gathering]] = {}
+    uses = [claim for claim in claims if claim.last == USES and "." in claim.kind]
+    used = frozenset(claim.family for claim in uses)
+    stated: dict[str, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        if not (claim.last == USES and "." in claim.kind):
+            stated[claim.lead.key].append(claim)
+    for key, those in stated.items():
+        about[key] = _gathered(sorted(those, key=lambda c: (-_score(c), c.lead.order)))
+    context = [use for use in uses if not _meets(use, about)]
+    groups = [_group(gathering, used) for those in about.values() for gathering in those]
+    return sorted(groups, key=lambda g: (-g.score, g.lead.lead.key, g.lead.lead.order)), context
+
+
+def _score(claim: Claim) -> float:
+    return claim.lead.score() * supported(len(claim.workers))
+
+
+def _gathered(claims: Iterable[Claim]) -> list[_Gathering]:
+    """Claims of other kinds join the best one before them; a second claim of the same kind stands by itself."""
+    found: list[_Gathering] = []
+    for claim in claims:
+        host = next((g for g in found[:MAX_GROUPS_TRIED] if _joins(claim, g)), None)
+        if host is None:
+            found.append(_Gathering(claim))
+        else:
+            host.others.append(claim)
+    return found
+
+
+def _joins(claim: Claim, group: _Gathering) -> bool:
+    kinds = {group.lead.kind, *(other.kind for other in group.others)}
+    elsewhere = not claim.workers <= group.lead.workers
+    return claim.kind not in kinds and (claim.family == group.lead.family or elsewhere)
+
+
+def _meets(use: Claim, about: dict[str, list[_Gathering]]) -> bool:
+    """Give the use to what is said of its subject, or of the longest prefix of it; False if nothing is."""
+    key = use.lead.key
+    while key:
+        for group in sorted(about.get(key, ()), key=lambda g: g.lead.family != use.family):
+            if key == use.lead.key or (group.lead.family == use.family and group.lead.last in UNDONE):
+                group.uses.append(use)
+                return True
+        key = key.rpartition(".")[0]
+    return False
+
+
+def _group(gathering: _Gathering, used: frozenset[str]) -> Group:
+    lead, others, uses = gathering.lead, tuple(gathering.others), tuple(gathering.uses)
+    severity = max((c.lead.finding.severity for c in (lead, *others)), key=SEVERITY.__getitem__)
+    undone = lead.last in UNDONE
+    users = frozenset(worker for use in uses if use.family == lead.family for worker in use.workers)
+    if undone and users:
+        severity = max(severity, Severity.high, key=SEVERITY.__getitem__)
+    workers = lead.workers.union(*(other.workers for other in others))
+    score = max(lead.lead.score(severity), *(o.lead.score() for o in others), 0.0) * supported(len(workers))
+    if users:
+        score *= supported(len(users)) + MERITS_OF_USE
+    elif undone and lead.family in used:
+        score *= UNUSED
+    ranked = tuple(sorted(uses, key=lambda c: (-_score(c), c.lead.order)))
+    return Group(lead, others, ranked, severity, score)
+
+
+def kinds_of(noted: Iterable[Noted]) -> dict[str, int]:
+    """Findings by kind, most first."""
+    counts = Counter(one.finding.kind for one in noted)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
