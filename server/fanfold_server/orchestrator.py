@@ -12,12 +12,12 @@ it going on in the background after so many seconds.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Self, TypeVar, cast, overload
 from uuid import uuid4
 
 import anyio
@@ -78,7 +78,8 @@ class Orchestrator:
     ) -> None:
         self.roots = {name: _root(name, root) for name, root in (roots or {}).items()}
         self.tools = shipped()
-        self._where = digest(*(f"{name}={root}" for name, root in sorted((roots or {}).items()) if _is_path(root)))
+        self._directories = {name: root for name, root in sorted((roots or {}).items()) if isinstance(root, Path)}
+        self._where = digest(*(f"{name}={root}" for name, root in self._directories.items()))
         self._any = worker is not None
         self._worker = _worker(worker) if worker else RulesWorker(self.tools, self.roots, aside)
         self._planner, self._aside, self._width = planner, aside, width
@@ -87,9 +88,10 @@ class Orchestrator:
         self._live: dict[str, Dispatch] = {}
         self._listeners: dict[str, list[Told]] = {}
         self._untold: set[str] = set()
+        self._anew: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
-        self.journal = self._given or await self._stack.enter_async_context(open_journal(self._home))
+        self.journal: Journal = self._given or await self._stack.enter_async_context(open_journal(self._home))
         self.runs = Runs(self.journal, self._worker)
         self.refs = Refs(self.runs)
         self._jobs = Jobs(await self._stack.enter_async_context(anyio.create_task_group()))
@@ -107,18 +109,30 @@ class Orchestrator:
 
     # -- plan ---------------------------------------------------------------------------------------------------
 
+    @overload
+    async def plan(self, task: Task, *, fresh: bool = False, wait: None = None) -> Plan: ...
+    @overload
+    async def plan(self, task: Task, *, fresh: bool = False, wait: float | None) -> Plan | None: ...
     async def plan(self, task: Task, *, fresh: bool = False, wait: float | None = None) -> Plan | None:
         """Split a task into independent subtasks and price it, or say why it should not be split.
 
         The same task over the same roots gives the plan drawn up before, unless `fresh`. None if `wait` seconds
-        were not enough; call again.
+        were not enough; call again (with `fresh`, that joins the fresh plan on its way).
 
         Raises:
             CannotDoError: if no engine at hand can do such a task.
             UnknownNameError: if a root, item or check does not exist.
         """
-        plan_id = "p-" + digest(task.model_dump_json(), self._where, uuid4().hex if fresh else "")
-        return await self._result(f"plans/{plan_id}", partial(self._make_plan, task, plan_id), Plan, wait)
+        same = digest(task.model_dump_json(), self._where, "")
+        plan_id = self._anew.setdefault(same, _anew(task, self._where)) if fresh else f"p-{same}"
+        try:
+            made = await self._result(f"plans/{plan_id}", partial(self._make_plan, task, plan_id), Plan, wait)
+        except Exception:
+            self._anew.pop(same, None)
+            raise
+        if fresh and made:
+            self._anew.pop(same, None)
+        return made
 
     async def _make_plan(self, task: Task, plan_id: str) -> str:
         plan = await make_plan(
@@ -135,12 +149,19 @@ class Orchestrator:
     # -- dispatch -----------------------------------------------------------------------------------------------
 
     async def dispatch(
-        self, plan_id: str, *, retry: bool = False, wait: float | None = None, told: Told | None = None
+        self,
+        plan_id: str,
+        *,
+        retry: bool = False,
+        wait: float | None = None,
+        told: Told | None = None,
+        submissions: bool = True,
     ) -> Run:
         """Start the plan's workers or go on waiting for them; the run as it then stands.
 
         Subtasks that take a mind wait for `submit`. With `retry` those that failed are done again; the call may be
-        repeated until the run is done. `told` hears of what happens while this call waits.
+        repeated until the run is done. `told` hears of what happens while this call waits. Without `submissions` it
+        does not wait for those once all other work has ended.
 
         Raises:
             UnknownNameError: if there is no such plan.
@@ -151,24 +172,34 @@ class Orchestrator:
             msg = f"The plan {plan.id} cannot run: {errors[0].field}: {errors[0].problem}"
             raise InputError(msg, field="plan_id", remedy=errors[0].remedy or "Plan again with that put right.")
         run = await self.runs.open(plan)
+        await self.runs.keep_directories(run, self._directories)
         if retry and run not in self._untold and not self._jobs.going(run):
             await self.runs.retry(plan)
             self._untold.add(run)
-        return await self._waited(plan, wait, told)
+        going = (RunState.running, RunState.waiting) if submissions else (RunState.running,)
+        with self.heard(run, told):
+            return await self._waited(plan, wait, going)
 
-    async def _waited(self, plan: Plan, wait: float | None, told: Told | None) -> Run:
-        run = run_of(plan.id)
-        listeners = self._listeners.setdefault(run, [])
+    @contextmanager
+    def heard(self, run_id: str, told: Told | None) -> Generator[None]:
+        """While it is entered, `told` hears of what happens in that run in this process."""
+        listeners = self._listeners.setdefault(run_id, [])
         if told:
             listeners.append(told)
         try:
-            with anyio.move_on_after(wait):
-                if (await self.runs.view(plan)).state is not RunState.done:
-                    await self._jobs.start(run, partial(self._run, plan)).outcome()
-                await until(partial(self._at_rest, plan, RunState.waiting, RunState.running))
+            yield
         finally:
             if told:
                 listeners.remove(told)
+
+    async def _waited(self, plan: Plan, wait: float | None, going: tuple[RunState, ...]) -> Run:
+        run = run_of(plan.id)
+        ended = (await self.runs.view(plan)).state is RunState.done
+        job = None if ended else self._jobs.start(run, partial(self._run, plan))
+        with anyio.move_on_after(wait):
+            if job:
+                await job.outcome()
+            await until(partial(self._at_rest, plan, *going))
         seen = await self.view(plan)
         if seen.state is RunState.done:
             self._untold.discard(run)
@@ -272,6 +303,14 @@ class Orchestrator:
 
     # -- synthesize ---------------------------------------------------------------------------------------------
 
+    @overload
+    async def synthesize(
+        self, run_id: str, *, question: str = "", max_chars: int = ..., host: bool = False, wait: None = None
+    ) -> Report: ...
+    @overload
+    async def synthesize(
+        self, run_id: str, *, question: str = "", max_chars: int = ..., host: bool = False, wait: float | None
+    ) -> Report | None: ...
     async def synthesize(
         self,
         run_id: str,
@@ -351,6 +390,10 @@ class Orchestrator:
         return kind.model_validate_json(job.value) if await job.outcome(wait) else None
 
 
+def _anew(task: Task, where: str) -> str:
+    return "p-" + digest(task.model_dump_json(), where, uuid4().hex)
+
+
 async def _given(value: str) -> str:
     return value
 
@@ -375,10 +418,6 @@ def _taken(attempt: Attempt, claim: Done | Busy) -> SettledError:
 
 def _stand(results: Mapping[str, Result]) -> str:
     return ";".join(f"{r.subtask}/{r.attempt}/{r.status}/{len(r.findings)}" for r in results.values())
-
-
-def _is_path(root: Path | Root) -> bool:
-    return isinstance(root, Path)
 
 
 def _root(name: str, root: Path | Root) -> Root:

@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import TypeAdapter
 
@@ -19,6 +20,7 @@ RETRIED = frozenset(Status) - {Status.ok, Status.partial}
 """Statuses that a retry does again. Partial work is as done as its scope allows."""
 
 _IDS = TypeAdapter(list[str])
+_DIRECTORIES = TypeAdapter(dict[str, Path])
 
 
 def digest(*parts: str) -> str:
@@ -28,6 +30,12 @@ def digest(*parts: str) -> str:
         data = part.encode("utf-8", "surrogatepass")
         hashed.update(b"%d:" % len(data) + data)
     return hashed.hexdigest()[:12]
+
+
+async def directories_of(journal: Journal, run_id: str) -> dict[str, Path]:
+    """Where the roots of a run were when it was first dispatched; empty if none is known."""
+    value = await journal.recall(f"roots/{run_of(run_id)}")
+    return _DIRECTORIES.validate_json(value) if value else {}
 
 
 def run_of(plan_id: str) -> str:
@@ -69,6 +77,12 @@ class Runs:
         run = run_of(plan.id)
         await self.journal.record(f"runs/{run}", plan.id)
         return run
+
+    async def keep_directories(self, run: str, directories: Mapping[str, Path]) -> None:
+        """Record where the run's roots are, for a later process to go on over the same ones. Never shown to a host."""
+        absolute = {name: path.absolute() for name, path in directories.items()}
+        if absolute:
+            await self.journal.record(f"roots/{run}", _DIRECTORIES.dump_json(absolute).decode())
 
     async def attempts(self, plan: Plan) -> tuple[Attempt, ...]:
         """The try that counts of each subtask, in plan order."""

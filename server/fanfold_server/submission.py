@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from pydantic import ValidationError
 
@@ -50,7 +50,7 @@ def _json(item: object) -> str:
     if not isinstance(item, Mapping):
         msg = f"is a {type(item).__name__}, not an object with subject, claim and evidence"
         raise ValueError(msg)
-    fields = {str(key): value for key, value in cast("Mapping[Any, Any]", item).items() if key != "id"}
+    fields = {str(key): value for key, value in cast("Mapping[str, object]", item).items() if key != "id"}
     evidence = fields.get("evidence")
     if isinstance(evidence, list):
         fields["evidence"] = [_without_verdict(part) for part in cast("list[object]", evidence)]
@@ -60,7 +60,7 @@ def _json(item: object) -> str:
 def _without_verdict(part: object) -> object:
     if not isinstance(part, Mapping):
         return part
-    return {key: value for key, value in cast("Mapping[Any, Any]", part).items() if key != "verdict"}
+    return {key: value for key, value in cast("Mapping[str, object]", part).items() if key != "verdict"}
 
 
 def _problems(where: str, error: ValidationError) -> list[Refused]:

@@ -1,10 +1,10 @@
 """What a run tells those who watch it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from fanfold_workers.contract import Status
+from fanfold_workers.contract import Finding, Status
 
 Kind = Literal["started", "found", "ended"]
 
@@ -20,6 +20,7 @@ class Event:
         note: the latest finding's claim, or the reason for the end.
         status: how it ended, for `ended`.
         ended, total: subtasks of the run that have ended, and all of them.
+        findings: those just noted, for `found`; all of its Result, for `ended`.
     """
 
     kind: Kind
@@ -29,6 +30,7 @@ class Event:
     status: Status | None
     ended: int
     total: int
+    findings: tuple[Finding, ...] = field(default=(), compare=False, repr=False)
 
     def line(self) -> str:
         """One line of at most 180 characters: done/total, who, what."""
