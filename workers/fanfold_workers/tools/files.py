@@ -4,12 +4,8 @@ import codecs
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import inf
-from time import monotonic
-from typing import Protocol
 
-from fanfold_workers.contract import Examined
-from fanfold_workers.errors import FanfoldError, ScopeError, UnknownNameError
+from fanfold_workers.errors import ScopeError, UnknownNameError
 
 from .ignoring import glob as matcher
 from .legible import in_line
@@ -18,8 +14,6 @@ from .roots import MAX_READ_BYTES, Root
 PIECE_BYTES = 1024 * 1024
 MAX_PAGED_BYTES = 256 * 1024 * 1024
 """How far into a file `pieces` goes."""
-_SHOWN = 3
-_SNIFFED_BYTES = 8192
 
 
 def split_place(place: str) -> tuple[str, str]:
@@ -136,83 +130,6 @@ class Files:
             msg = f"There is no root called {name}."
             raise UnknownNameError(msg, field="place", remedy=_known(self.roots))
         return self.roots[name], path
-
-
-class Reads(Protocol):
-    """What a Survey needs of Files."""
-
-    def walk(self, under: str = "", glob: str = "") -> Iterator[Document]:
-        """See Files."""
-        ...
-
-    def text(self, place: str, limit: int = MAX_READ_BYTES) -> str | None:
-        """See Files."""
-        ...
-
-
-@dataclass(slots=True)
-class Survey:
-    """Goes through the text files of a scope once, and keeps a true account of what it could not look at.
-
-    ```python
-    survey = Survey(files, under, glob="*.py")
-    for document, text in survey:
-        ...
-    answer = Answer(..., examined=survey.examined)
-    ```
-    Binary files are not in its scope; files over `limit` bytes, unreadable ones and those that vanished are, but
-    not examined; nor are those left at the time `until` (of `time.monotonic`), nor one given to `miss`.
-    Iterating raises what Files.walk raises.
-    """
-
-    files: Reads
-    under: str = ""
-    glob: str = ""
-    limit: int = MAX_READ_BYTES
-    until: float = inf
-    done: int = field(default=0, init=False)
-    missed: dict[str, list[str]] = field(default_factory=dict[str, list[str]], init=False)
-    binary: int = field(default=0, init=False)
-
-    def __iter__(self) -> Iterator[tuple[Document, str]]:
-        for document in self.files.walk(self.under, self.glob):
-            text = self._text(document)
-            if text is not None:
-                self.done += 1
-                yield document, text
-
-    def miss(self, document: Document, why: str) -> None:
-        """Take the file at hand back: it was not looked at, or not to its end, for a reason others may share."""
-        self.done -= 1
-        self._leave(document, why)
-
-    @property
-    def examined(self) -> Examined:
-        """Text files looked at, of those in scope, with the reasons for the rest."""
-        missed = sum(map(len, self.missed.values()))
-        left_out = [f"{len(places)} {why} ({_some(places)})"[:300] for why, places in self.missed.items()]
-        if self.binary:
-            left_out.append(f"{self.binary} binary, not counted")
-        return Examined(done=self.done, in_scope=self.done + missed, left_out=tuple(left_out[:50]))
-
-    def _text(self, document: Document) -> str | None:
-        if monotonic() > self.until:
-            return self._leave(document, "not reached in time")
-        over = document.size > self.limit
-        try:
-            text = self.files.text(document.place, _SNIFFED_BYTES if over else self.limit)
-        except FanfoldError:
-            return self._leave(document, "could not be read")
-        self.binary += text is None
-        return self._leave(document, f"over {self.limit / 1024:,.0f} kB") if over and text is not None else text
-
-    def _leave(self, document: Document, why: str) -> str | None:
-        self.missed.setdefault(why, []).append(document.place)
-        return None
-
-
-def _some(places: list[str]) -> str:
-    return ", ".join(in_line(place, 80) for place in places[:_SHOWN]) + (", …" if len(places) > _SHOWN else "")
 
 
 def _above(path: str) -> Iterator[str]:

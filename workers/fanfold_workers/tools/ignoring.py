@@ -56,8 +56,9 @@ class Rules:
 
 def _exact(line: str) -> tuple[str, bool] | None:
     """A line as an expression that matches the named file or folder itself, and whether it hides."""
-    if line.rstrip().endswith("/**"):  # all that is inside, but not the folder itself
-        line = f"{line.rstrip()}/*"
+    bare = line.rstrip()
+    if bare.endswith(("/**", "/**/")):  # what is inside, but not the folder itself
+        line = f"{bare.removesuffix('/')}/*{'/' * bare.endswith('/')}"
     translated = _translated(line)
     return translated and (translated[0].replace(_FOLDER_MARK, "/$"), translated[1])
 

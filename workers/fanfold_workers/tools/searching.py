@@ -1,5 +1,6 @@
 """The tool `search`: the lines that match a regular expression."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from time import monotonic
@@ -8,11 +9,11 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from fanfold_workers.aside import stop_if_abandoned
-from fanfold_workers.contract import Value
-from fanfold_workers.errors import InputError
+from fanfold_workers.contract import Examined, Value
+from fanfold_workers.errors import FanfoldError, InputError
 
 from .expressions import Expression, expression
-from .files import Document, Files, Survey
+from .files import Document, Files
 from .legible import in_line, legible
 from .listing import Glob, Under
 from .toolbox import Answer, Tool
@@ -26,6 +27,9 @@ MAX_SECONDS = 60.0
 """How long one search may take; what is left then counts as not examined."""
 _PIECE_BYTES = 128 * 1024  # the worst patterns take about two seconds for it, and a match cannot be interrupted
 _BEFORE = 120
+_NAMED = 3
+_SNIFFED_BYTES = 8192
+_TOO_LARGE = f"over {MAX_FILE_BYTES >> 20} MB"
 
 
 class SearchArguments(Value):
@@ -42,6 +46,64 @@ class SearchArguments(Value):
     context: Annotated[int, Field(ge=0, le=10, description="Lines shown before and after each match.")] = 0
     matches: Annotated[int, Field(ge=1, le=1_000, description="Matches shown; the rest are counted.")] = 100
     per_file: Annotated[int, Field(ge=1, le=1_000, description="Matches shown of one file.")] = 20
+
+
+@dataclass(slots=True)
+class _Sweep:
+    """Goes through the text files in scope, and keeps a true account of those it could not look at.
+
+    Binary files are not counted. Too large, unreadable and vanished ones are in scope but not examined; nor are
+    those left at the time `until` (of `time.monotonic`), nor one given to `miss`. Raises what Files.walk raises.
+    """
+
+    files: Files
+    under: str
+    glob: str
+    until: float
+    done: int = field(default=0, init=False)
+    missed: Counter[str] = field(default_factory=Counter[str], init=False)
+    named: dict[str, list[str]] = field(default_factory=dict[str, list[str]], init=False)
+    binary: int = field(default=0, init=False)
+
+    def __iter__(self) -> Iterator[tuple[Document, str]]:
+        for document in self.files.walk(self.under, self.glob):
+            text = self._text(document)
+            if text is not None:
+                self.done += 1
+                yield document, text
+
+    def miss(self, document: Document, why: str) -> None:
+        """Take the file at hand back: it was not looked at, or not to its end, for a reason others may share."""
+        self.done -= 1
+        self._leave(document, why)
+
+    @property
+    def examined(self) -> Examined:
+        """Text files looked at, of those in scope, with the reasons for the rest."""
+        left_out = [f"{count} {why} ({self._some(why)})" for why, count in self.missed.items()]
+        if self.binary:
+            left_out.append(f"{self.binary} binary, not counted")
+        return Examined(done=self.done, in_scope=self.done + self.missed.total(), left_out=tuple(left_out))
+
+    def _text(self, document: Document) -> str | None:
+        if monotonic() > self.until:
+            return self._leave(document, "not reached in time")
+        over = document.size > MAX_FILE_BYTES
+        try:
+            text = self.files.text(document.place, _SNIFFED_BYTES if over else MAX_FILE_BYTES)
+        except FanfoldError:
+            return self._leave(document, "could not be read")
+        self.binary += text is None
+        return self._leave(document, _TOO_LARGE) if over and text is not None else text
+
+    def _leave(self, document: Document, why: str) -> str | None:
+        self.missed[why] += 1
+        if self.missed[why] <= _NAMED:
+            self.named.setdefault(why, []).append(in_line(document.place, 75))
+        return None
+
+    def _some(self, why: str) -> str:
+        return ", ".join(self.named[why]) + (", …" if self.missed[why] > _NAMED else "")
 
 
 @dataclass(slots=True)
@@ -94,16 +156,16 @@ def run(files: Files, arguments: SearchArguments) -> Answer:
     """
     wanted = _expression(arguments)
     until = monotonic() + MAX_SECONDS
-    survey = Survey(files, arguments.under, arguments.glob, MAX_FILE_BYTES, until)
+    sweep = _Sweep(files, arguments.under, arguments.glob, until)
     shown = _Shown(arguments.matches)
-    for document, text in survey:
+    for document, text in sweep:
         hits: list[_Hit] = []
         if not _find(wanted, text.encode(), until, hits):
-            survey.miss(document, "not searched to the end in time")
+            sweep.miss(document, "not searched to the end in time")
         if hits:
             shown.count(len(hits))
             shown.add(_block(document, text, hits, min(arguments.per_file, shown.room), arguments.context))
-    examined = survey.examined
+    examined = sweep.examined
     notes = [f"Left out: {line}." for line in examined.left_out]
     return Answer("\n".join([_summary(shown, examined.done), *shown.lines, *notes]), examined=examined)
 
