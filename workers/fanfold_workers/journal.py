@@ -129,23 +129,21 @@ class MemoryJournal:
 
     async def release(self, mine: Mine, /) -> None:
         """See Journal."""
-        with anyio.CancelScope(shield=True):
-            await anyio.lowlevel.checkpoint()
         if self._claims.get(mine.key) == mine:
             del self._claims[mine.key], self._entries[mine.key]
+        await _yield()
 
     async def record(self, key: str, value: str, /) -> bool:
         """See Journal."""
         check_text("key", key)
         check_text("value", value)
-        with anyio.CancelScope(shield=True):
-            await anyio.lowlevel.checkpoint()
         if self._claims.pop(key, None):
             del self._entries[key]
-        if key in self._entries:
-            return False
-        self._entries[key] = Entry(key, value, time())
-        return True
+        first = key not in self._entries
+        if first:
+            self._entries[key] = Entry(key, value, time())
+        await _yield()
+        return first
 
     async def recall(self, key: str, /) -> str | None:
         """See Journal."""
@@ -161,6 +159,12 @@ class MemoryJournal:
         found = [entry for entry in self._entries.values() if entry.key.startswith(prefix)]
         found = sorted(found, key=lambda e: e.key) if newest is None else found[::-1][: max(newest, 0)]
         return [_without_value(entry) for entry in found] if keys_only else found
+
+
+async def _yield() -> None:
+    """Let others run once the effect stands."""
+    with anyio.CancelScope(shield=True):
+        await anyio.lowlevel.checkpoint()
 
 
 def _without_value(entry: Entry) -> Entry:

@@ -50,7 +50,7 @@ def begin(folder: Path) -> Life:
     private_file(path)
     lock = connect(path, wait=1)
     try:
-        lock.execute("BEGIN EXCLUSIVE")
+        _take(lock)
     except BaseException:
         lock.close()
         raise
@@ -65,7 +65,7 @@ def is_living(folder: Path, owner: str) -> bool:
     except sqlite3.OperationalError:
         return path.exists()
     try:
-        lock.execute("BEGIN EXCLUSIVE")
+        _take(lock)
     except sqlite3.OperationalError as error:
         return primary_code(error) != sqlite3.SQLITE_CANTOPEN or path.exists()
     except sqlite3.DatabaseError:
@@ -85,6 +85,11 @@ def bury(folder: Path, owner: str) -> None:
     """Remove a dead owner's file; one that Windows holds open is left for the next sweep."""
     with contextlib.suppress(OSError):
         _file(folder, owner).unlink()
+
+
+def _take(lock: sqlite3.Connection) -> None:
+    lock.execute("PRAGMA journal_mode = MEMORY")  # Or it would leave a rollback journal behind when killed.
+    lock.execute("BEGIN EXCLUSIVE")
 
 
 def _file(folder: Path, owner: str) -> Path:
