@@ -1,0 +1,251 @@
+"""The commands and their options. What a command needs is imported when it runs: `fanfold serve` starts light."""
+
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from .terminal import forgive_encodings
+
+if TYPE_CHECKING:
+    from fanfold_server.settings import Settings
+
+    from .output import Form
+    from .work import Wanted
+
+F = TypeVar("F", bound=Callable[..., object])
+
+_HOME, _VERBOSE = "fanfold.home", "fanfold.verbose"
+
+
+def _kept(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
+        if value:
+            context.meta[key] = value
+
+    return keep
+
+
+def _everywhere(command: F) -> F:
+    """The options that stand before or after a command's name."""
+    home = click.option(
+        "--home",
+        type=click.Path(file_okay=False),
+        expose_value=False,
+        callback=_kept(_HOME),
+        help="Folder of the journal (FANFOLD_HOME; else the system's place for user state).",
+    )
+    verbose = click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        expose_value=False,
+        callback=_kept(_VERBOSE),
+        help="Log to stderr; twice for more.",
+    )
+    return home(verbose(command))
+
+
+def _rooted(command: F) -> F:
+    return click.option(
+        "--root",
+        "roots",
+        multiple=True,
+        metavar="[NAME=]DIR",
+        help="A directory that workers may read; repeat it for more (FANFOLD_ROOTS).",
+    )(command)
+
+
+def _reporting(command: F) -> F:
+    """The options that shape a report."""
+    options = [
+        click.option("--question", default="", help="What the report answers; the task if left out."),
+        click.option(
+            "--max-chars",
+            type=click.IntRange(500, 1_000_000),
+            default=8_000,
+            show_default=True,
+            help="Length of the report.",
+        ),
+        click.option(
+            "--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True
+        ),
+        click.option(
+            "-o", "--output", metavar="FILE", help="Write the report there, whole or not at all; - is stdout."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="fanfold", message="%(prog)s %(version)s")
+@_everywhere
+@click.pass_context
+def fanfold(context: click.Context) -> int | None:
+    """Split a wide task, fan it out to workers, fold what they find into one cited report.
+
+    \b
+    fanfold run "Audit these repositories for secrets" --root repos=~/src
+    fanfold show runs
+
+    Without a command it serves MCP over stdio where stdin is no terminal. Exit codes: 0 complete, 1 error,
+    2 wrong usage, 3 partial, 130 stopped by Ctrl-C.
+    """
+    forgive_encodings()
+    if context.invoked_subcommand:
+        return None
+    if sys.stdin is not None and sys.stdin.isatty():
+        click.echo(context.get_help())
+        return None
+    return _serve(())
+
+
+@fanfold.command()
+@click.argument("task")
+@_rooted
+@click.option("--item", "items", multiple=True, help="A thing to look at; repeat it. What lies in the roots if none.")
+@click.option("--check", "checks", multiple=True, help="An inspection; repeat it. From the task's words if none.")
+@click.option("--max-workers", type=click.IntRange(1, 10_000), help="Split into at most that many subtasks.")
+@_reporting
+@_everywhere
+def run(
+    task: str,
+    roots: tuple[str, ...],
+    items: tuple[str, ...],
+    checks: tuple[str, ...],
+    max_workers: int | None,
+    question: str,
+    max_chars: int,
+    form: "Form",
+    output: str | None,
+) -> int:
+    """Plan TASK, do it, and print the report.
+
+    Progress goes to stderr. Exit code 3 says that a subtask did not end ok or part of the scope was not examined.
+    """
+    from . import work
+    from .stopping import until_stopped
+
+    fields = {"task": task, "items": items, "checks": checks, "max_workers": max_workers}
+    settings, wanted = _settings(roots), _wanted(question, max_chars, form, output)
+    return until_stopped(partial(work.run, settings, work.task_of(fields), wanted))
+
+
+@fanfold.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--retry", is_flag=True, help="Do again what failed.")
+@_rooted
+@_reporting
+@_everywhere
+def resume(
+    run_id: str,
+    retry: bool,
+    roots: tuple[str, ...],
+    question: str,
+    max_chars: int,
+    form: "Form",
+    output: str | None,
+) -> int:
+    """Go on with a RUN that was stopped or killed; what has ended is kept. Then print the report.
+
+    Its roots are those it began with; --root says where one is now.
+    """
+    from . import work
+    from .stopping import until_stopped
+
+    settings, wanted = _settings(roots), _wanted(question, max_chars, form, output)
+    return until_stopped(partial(work.resume, settings, run_id, wanted, retry=retry))
+
+
+@fanfold.command()
+@click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="How many.")
+@_everywhere
+def runs(limit: int) -> int:
+    """List the latest runs."""
+    from . import looking
+
+    return _anyio_run(partial(looking.runs, _settings(()), limit))
+
+
+@fanfold.command()
+@click.argument("ref")
+@click.option("--find", default="", help="Only the places where this text occurs.")
+@click.option("--offset", type=click.IntRange(0), default=0, help="Begin at this character.")
+@click.option("--limit", type=click.IntRange(1, 100_000), help="At most so many characters.")
+@click.option("--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
+@_everywhere
+def show(ref: str, find: str, offset: int, limit: int | None, form: str) -> int:
+    """Print what is stored under REF.
+
+    \b
+    runs                  recent runs
+    p-...                 a plan        p-.../SUBTASK   what its worker is told
+    r-...                 a run         r-.../SUBTASK   its result
+    s-...                 a report      s-.../ledger    the fate of each finding
+    """
+    from . import looking
+
+    wanted = looking.Look(ref, find, offset, limit, as_json=form == "json")
+    return _anyio_run(partial(looking.show, _settings(()), wanted))
+
+
+@fanfold.command()
+@_rooted
+@_everywhere
+def doctor(roots: tuple[str, ...]) -> int:
+    """Say what is missing, and the remedy. Exit code 1 if something fails."""
+    from . import doctoring
+
+    return _anyio_run(partial(doctoring.doctor, _environ(), roots))
+
+
+@fanfold.command()
+@_rooted
+@_everywhere
+def serve(roots: tuple[str, ...]) -> int:
+    """Serve MCP over stdio, for a host to start."""
+    return _serve(roots)
+
+
+def _serve(roots: tuple[str, ...]) -> int:
+    from fanfold_server.mcp import serve_stdio
+
+    settings = _settings(roots)
+    return _anyio_run(partial(serve_stdio, settings))
+
+
+def _anyio_run(work: Callable[[], Any]) -> int:
+    import anyio
+
+    return anyio.run(work) or 0
+
+
+def _environ() -> dict[str, str]:
+    """The environment, with --home in it where it was given."""
+    home: str | None = click.get_current_context().meta.get(_HOME)
+    return {**os.environ, **({"FANFOLD_HOME": home} if home else {})}
+
+
+def _settings(roots: tuple[str, ...]) -> "Settings":
+    import logging
+
+    from fanfold_server.settings import Settings
+
+    verbose: int = click.get_current_context().meta.get(_VERBOSE, 0)
+    level = (logging.ERROR, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    return Settings.read(_environ(), roots)
+
+
+def _wanted(question: str, max_chars: int, form: "Form", output: str | None) -> "Wanted":
+    from .output import Output
+    from .work import Wanted, repeated
+
+    place = Output(form, None if output in {None, "-"} else Path(str(output)))
+    return Wanted(question, max_chars, place, repeated(click.get_current_context().meta.get(_HOME)))

@@ -1,0 +1,135 @@
+"""`fanfold run` and `fanfold resume`: from a task, or a run, to its report."""
+
+import shlex
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import anyio
+from pydantic import ValidationError
+
+from fanfold_server.orchestrator import Orchestrator
+from fanfold_server.records import GapKind, Mode, Plan, Report, Run, RunState, Task
+from fanfold_server.refs import standing
+from fanfold_server.runs import directories_of
+from fanfold_server.settings import Settings
+from fanfold_server.store import open_journal
+from fanfold_workers.contract import Status
+from fanfold_workers.errors import InputError
+from fanfold_workers.journal import Journal
+
+from .outcome import Exit
+from .output import Output
+from .terminal import say
+from .watching import QuietLines, Watched, watching
+
+MISSING = frozenset({GapKind.never_came, GapKind.not_done, GapKind.not_examined})
+"""Gaps that make a run partial; what a check says of its own limits does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a report should be.
+
+    Attributes:
+        question: what it answers; the task if "".
+        max_chars: characters of markdown.
+        output: its form and place.
+        again: options that a hint must repeat to find the same journal, shell-quoted with a space before.
+    """
+
+    question: str
+    max_chars: int
+    output: Output
+    again: str = ""
+
+
+def task_of(fields: Mapping[str, object]) -> Task:
+    """The Task of these fields, those that are None left out.
+
+    Raises:
+        InputError: if one of them cannot be, naming it.
+    """
+    try:
+        return Task.model_validate({name: value for name, value in fields.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        msg = f"{first['msg']}."
+        raise InputError(msg, field=str(first["loc"][0]), remedy="Correct it, or leave it out.") from error
+
+
+def repeated(home: str | None) -> str:
+    """The `--home` option as a hint repeats it."""
+    return f" --home {shlex.quote(home)}" if home else ""
+
+
+async def run(settings: Settings, task: Task, wanted: Wanted) -> int:
+    """Plan the task anew, dispatch it, report."""
+    wanted.output.check()
+    async with Orchestrator(roots=settings.roots, home=settings.home, width=settings.width) as fanfold:
+        plan = await fanfold.plan(task, fresh=True)
+        for note in _notes(plan):
+            say(note)
+        return await _reported(fanfold, plan, wanted, retry=False)
+
+
+async def resume(settings: Settings, run_id: str, wanted: Wanted, *, retry: bool) -> int:
+    """Go on with a run where it stands, over the roots it began with and those in the settings; report."""
+    wanted.output.check()
+    async with open_journal(settings.home) as journal:
+        settings = replace(settings, roots={**await _roots(journal, run_id, settings.roots), **settings.roots})
+        async with Orchestrator(roots=settings.roots, journal=journal, width=settings.width) as fanfold:
+            return await _reported(fanfold, await fanfold.runs.plan(run_id), wanted, retry=retry)
+
+
+async def _roots(journal: Journal, run_id: str, given: Mapping[str, Path]) -> Mapping[str, Path]:
+    began_with = await directories_of(journal, run_id)
+    for name, directory in began_with.items():
+        if name not in given and not directory.is_dir():
+            msg = f"The directory of the root {name}, {directory}, is gone."
+            raise InputError(msg, field="--root", remedy=f"Say where it is now: --root {name}=DIR.")
+    return began_with
+
+
+async def _reported(fanfold: Orchestrator, plan: Plan, wanted: Wanted, *, retry: bool) -> int:
+    began = time.monotonic()
+    before = await fanfold.view(plan)
+    async with watching(before, plan.task.task) as watched:
+        try:
+            seen = await fanfold.dispatch(plan.id, retry=retry, told=watched.told)
+            report = await fanfold.synthesize(seen.id, question=wanted.question, max_chars=wanted.max_chars)
+        except anyio.get_cancelled_exc_class():
+            _stopped(watched, wanted)
+            raise
+    wanted.output.write(report)
+    say(_closing(seen, report, time.monotonic() - began, wanted.again))
+    return Exit.complete if is_complete(seen, report) else Exit.partial
+
+
+def is_complete(run: Run, report: Report) -> bool:
+    """Whether every subtask ended ok and all that was in scope was examined."""
+    others = set(run.counts) - {Status.ok}
+    return run.state is RunState.done and not others and not any(gap.kind in MISSING for gap in report.gaps)
+
+
+def _notes(plan: Plan) -> list[str]:
+    split = f"plan {plan.id}: {plan.mode}. {plan.reason}"
+    insisted = ["This takes one look; it is run as one all the same."] if plan.mode is Mode.single else []
+    warnings = [f"warning: {p.field}: {p.problem} {p.remedy}" for p in plan.problems if p.level == "warning"]
+    return [split, *insisted, *(f"assumed: {text}" for text in plan.assumptions[:5]), *warnings[:10]]
+
+
+def _stopped(watched: QuietLines | Watched, wanted: Wanted) -> None:
+    seen = watched if isinstance(watched, Watched) else watched.watched
+    say(f"Stopped; {seen.ended} of {seen.total} subtasks are done and kept.")
+    say(f"Go on with: fanfold resume {seen.run}{wanted.again}")
+
+
+def _closing(run: Run, report: Report, seconds: float, again: str) -> str:
+    counts = [f"{run.counts.get(Status.ok, 0)}/{run.total} ok"]
+    counts += [f"{count} {status}" for status, count in run.counts.items() if status is not Status.ok]
+    if run.state is not RunState.done:
+        counts.append(standing(run))
+    ledger = f"ledger: fanfold show {report.id}/ledger{again}"
+    return f"run {run.id}: {', '.join(counts)} in {seconds:.1f} s; report {report.id}; {ledger}"
