@@ -7,10 +7,12 @@ CODE := server workers tests benchmarks
 PROSE := $(wildcard *.md docs/*.md)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest coverage constraints clean
+.PHONY: help install demo test lint types pytest coverage constraints clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
+
+install: $(STAMP)  ## put the fanfold command and the development tools into .venv
 
 demo: $(STAMP)  ## show the product at work, in under two minutes
 	@$(BIN)/python benchmarks/demo.py
