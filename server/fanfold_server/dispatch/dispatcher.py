@@ -87,7 +87,7 @@ class Dispatch:
         if result:
             self.results[attempt.subtask.id] = result
             self._ended[attempt.subtask.id].set()
-            self._tell("ended", attempt.subtask, result.reason or result.summary, result.status)
+            self._tell("ended", attempt.subtask, result.reason or result.summary, result.status, result.findings)
 
     async def _once(self, attempt: Attempt) -> Result:
         """The attempt's Result: recorded before, awaited from another process, or made here."""
@@ -157,10 +157,18 @@ class Dispatch:
             self._working.discard(scope)
 
     def _found(self, subtask: Subtask, found: Sequence[Finding]) -> None:
-        self._tell("found", subtask, found[-1].claim)
+        self._tell("found", subtask, found[-1].claim, findings=tuple(found))
 
-    def _tell(self, kind: Kind, subtask: Subtask, note: str = "", status: Status | None = None) -> None:
-        self.told(Event(kind, subtask.id, subtask.title, note, status, len(self.results), len(self.attempts)))
+    def _tell(
+        self,
+        kind: Kind,
+        subtask: Subtask,
+        note: str = "",
+        status: Status | None = None,
+        findings: tuple[Finding, ...] = (),
+    ) -> None:
+        ended, total = len(self.results), len(self.attempts)
+        self.told(Event(kind, subtask.id, subtask.title, note, status, ended, total, findings))
 
 
 async def attempted(worker: Worker, subtask: Subtask, notes: JournalNotes) -> Result:
