@@ -9,6 +9,7 @@ s-…/spans               stretches of raw text, drawn or not    s-…/json     
 ```
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -155,26 +156,19 @@ def _when(at: float) -> str:
 
 
 def _matches(ref: str, text: str, find: str, offset: int, limit: int) -> Page:
-    folded, needle = text.lower(), find.lower()
-    at = [i for i in _occurrences(folded, needle) if i >= offset] if len(folded) == len(text) else []
+    every = [match.start() for match in re.finditer(re.escape(find), text, re.IGNORECASE)]
+    at = [i for i in every if i >= offset]
     shown: list[str] = []
     size = 0
     next_offset: int | None = None
     for i in at:
         piece = f"[{i}] …{text[max(0, i - AROUND) : i + len(find) + AROUND]}…"
-        if len(shown) == MATCHES or size + len(piece) > limit:
+        if len(shown) == MATCHES or (shown and size + len(piece) > limit):
             next_offset = i
             break
         shown.append(piece)
         size += len(piece) + 2
-    return Page(ref, "\n\n".join(shown) or "No match.", offset, len(text), next_offset, len(at))
-
-
-def _occurrences(text: str, needle: str) -> Iterator[int]:
-    at = text.find(needle)
-    while at >= 0:
-        yield at
-        at = text.find(needle, at + len(needle))
+    return Page(ref, "\n\n".join(shown) or "No match.", offset, len(text), next_offset, len(every))
 
 
 def _plan_lines(plan: Plan) -> Iterator[str]:
