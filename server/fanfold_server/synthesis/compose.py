@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from fanfold_server.records import Conflict, Coverage, Entry, Gap, Reliability
+from fanfold_server.records import Conflict, Coverage, Entry, Gap, LedgerLine, Reliability
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Brief:
         entries: every entry, ranked; those a composer leaves out go to the ledger as below the cut.
         conflicts, gaps, reliability: see their types.
         coverage: with nothing cited yet: all that is ranked stands under `below_cut`.
-        kinds: findings by kind, most first.
+        ledger: one line for each finding, as if none were cited yet.
         titles: what people call each subtask or handed-in result, by id.
         max_chars: the most characters of markdown, at least 500.
     """
@@ -27,7 +27,7 @@ class Brief:
     gaps: tuple[Gap, ...]
     reliability: tuple[Reliability, ...]
     coverage: Coverage
-    kinds: Mapping[str, int]
+    ledger: tuple[LedgerLine, ...]
     titles: Mapping[str, str]
     max_chars: int
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from fanfold_workers.contract import Severity
 
-from .weigh import MERITS_OF_USE, SEVERITY, UNUSED, Noted, supported
+from .weigh import LOST, MERITS_OF_USE, SEVERITY, UNUSED, Noted, supported
 from .wording import Words, key_of, same, value_of, words_of
 
 MAX_COMPARED = 100
@@ -143,11 +143,11 @@ class _Gathering:
     uses: list[Claim] = field(default_factory=list[Claim])
 
 
-def joined(claims: Sequence[Claim]) -> tuple[list[Group], list[Claim]]:
+def joined(claims: Sequence[Claim], lost: frozenset[str]) -> tuple[list[Group], list[Claim]]:
     """The groups, ranked; and the uses of what nobody says anything about, which are context only.
 
     A use of `imp.find_module` meets what is said of `imp`, which holds for all below it; what is said of
-    `asyncio.get_event_loop` says nothing about a use of `asyncio`.
+    `asyncio.get_event_loop` says nothing about a use of `asyncio`. `lost` are ids of findings nobody should believe.
     """
     about: dict[str, list[_Gathering]] = {}
     uses = [claim for claim in claims if claim.last == USES and "." in claim.kind]
@@ -159,7 +159,7 @@ def joined(claims: Sequence[Claim]) -> tuple[list[Group], list[Claim]]:
     for key, those in stated.items():
         about[key] = _gathered(sorted(those, key=lambda c: (-_score(c), c.lead.order)))
     context = [use for use in uses if not _meets(use, about)]
-    groups = [_group(gathering, used) for those in about.values() for gathering in those]
+    groups = [_group(gathering, used, lost) for those in about.values() for gathering in those]
     return sorted(groups, key=lambda g: (-g.score, g.lead.lead.key, g.lead.lead.order)), context
 
 
@@ -197,7 +197,7 @@ def _meets(use: Claim, about: dict[str, list[_Gathering]]) -> bool:
     return False
 
 
-def _group(gathering: _Gathering, used: frozenset[str]) -> Group:
+def _group(gathering: _Gathering, used: frozenset[str], lost: frozenset[str]) -> Group:
     lead, others, uses = gathering.lead, tuple(gathering.others), tuple(gathering.uses)
     severity = max((c.lead.finding.severity for c in (lead, *others)), key=SEVERITY.__getitem__)
     undone = lead.last in UNDONE
@@ -210,6 +210,8 @@ def _group(gathering: _Gathering, used: frozenset[str]) -> Group:
         score *= supported(len(users)) + MERITS_OF_USE
     elif undone and lead.family in used:
         score *= UNUSED
+    if lead.lead.finding.id in lost:
+        score *= LOST
     ranked = tuple(sorted(uses, key=lambda c: (-_score(c), c.lead.order)))
     return Group(lead, others, ranked, severity, score)
 

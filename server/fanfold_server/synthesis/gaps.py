@@ -1,0 +1,51 @@
+"""What a run did not answer: subtasks that never came or failed, scope not examined, questions left open."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from fanfold_server.records import Gap, GapKind
+from fanfold_workers.contract import Result, Status, Subtask
+
+from .markdown import clean, cut
+
+MAX_GAPS = 5_000
+"""Gaps of different words a report keeps."""
+
+
+def gaps(subtasks: Sequence[Subtask], results: Sequence[Result]) -> tuple[Gap, ...]:
+    """All gaps, those of whole subtasks first, each in plan order; the same words from several become one."""
+    came = {result.subtask: result for result in results}
+    titles = {subtask.id: subtask.title for subtask in subtasks}
+    found: dict[tuple[GapKind, str], list[str]] = {}
+    for kind, subtask, gap in (*_missing(subtasks, came), *_of_results(results, titles)):
+        found.setdefault((kind, cut(clean(gap), 2_500)), []).append(subtask)
+    order = list(GapKind)
+    ranked = sorted(found.items(), key=lambda item: order.index(item[0][0]))
+    return tuple(Gap(kind=k, gap=gap, subtask=who[0], others=tuple(who[1:])) for (k, gap), who in ranked[:MAX_GAPS])
+
+
+def _missing(subtasks: Sequence[Subtask], came: Mapping[str, Result]) -> Iterator[tuple[GapKind, str, str]]:
+    for subtask in subtasks:
+        if subtask.id not in came:
+            yield GapKind.never_came, subtask.id, f"{subtask.title}: no result came."
+
+
+def _of_results(results: Sequence[Result], titles: Mapping[str, str]) -> Iterator[tuple[GapKind, str, str]]:
+    for result in results:
+        title = titles.get(result.subtask, "")
+        about = f"{title}: " if title else ""
+        examined = result.examined
+        short = examined.done < examined.in_scope
+        if result.status is Status.partial and short:
+            yield GapKind.not_examined, result.subtask, f"{about}{result.reason.rstrip('. ')}."
+        elif result.status is not Status.ok:
+            yield GapKind.not_done, result.subtask, f"{about}{result.status}, {result.reason.rstrip('. ')}."
+        if short and result.status is not Status.partial:
+            yield GapKind.not_examined, result.subtask, f"{about}{_left(result)}."
+        for gap in dict.fromkeys(result.gaps):
+            yield GapKind.unanswered, result.subtask, gap
+
+
+def _left(result: Result) -> str:
+    examined = result.examined
+    why = f" ({'; '.join(examined.left_out)})" if examined.left_out else ""
+    return f"examined {examined.done:,} of {examined.in_scope:,} {examined.unit}{why}"
