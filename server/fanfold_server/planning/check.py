@@ -18,7 +18,7 @@ from .choosing import inspections
 from .items import Item
 from .naming import Names
 from .reading import one_line, visible
-from .survey import Survey, leaves, near
+from .survey import Survey, leaves
 from .trouble import did_you_mean, error, some, warning
 from .twins import twins
 
@@ -88,7 +88,9 @@ class Check:
                 if other == subtask.id:
                     yield error(field, f"{other!r} waits for itself.", "Leave its own id out.")
                 elif other not in ids:
-                    remedy = did_you_mean(near(other, ids), f"Use one of: {some([s.id for s in self.subtasks])}.")
+                    remedy = did_you_mean(
+                        self.survey.like(other, ids), f"Use one of: {some([s.id for s in self.subtasks])}."
+                    )
                     yield error(field, f"There is no subtask {other!r}.", remedy)
         for cycle in cycles(self.subtasks):
             n = next(n for n, subtask in enumerate(self.subtasks) if subtask.id == cycle[0])
@@ -136,7 +138,9 @@ class Check:
                 yield error(f"{field}.tools", what, f"Add {name!r} to them, or leave tools out.")
         for n, name in enumerate(subtask.scope.tools):
             if name not in self.tools and name not in subtask.checks:
-                remedy = did_you_mean(near(name, self.tools), f"Use some of: {', '.join(self.tools) or 'none'}.")
+                remedy = did_you_mean(
+                    self.survey.like(name, self.tools), f"Use some of: {', '.join(self.tools) or 'none'}."
+                )
                 yield error(f"{field}.tools[{n}]", f"There is no tool called {name!r}.", remedy)
 
     def _named_check(self, field: str, name: str) -> Iterator[Problem]:
@@ -144,7 +148,9 @@ class Check:
         if name in known:
             return
         what = f"{name!r} is a tool, not a check." if name in self.tools else f"There is no check called {name!r}."
-        yield error(field, what, did_you_mean(near(name, known), f"Use some of: {', '.join(known) or 'none'}."))
+        yield error(
+            field, what, did_you_mean(self.survey.like(name, known), f"Use some of: {', '.join(known) or 'none'}.")
+        )
 
     def _twins(self) -> Iterator[Problem]:
         for first, second in twins(self.subtasks):

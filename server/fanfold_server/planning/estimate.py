@@ -65,11 +65,11 @@ def _rules(subtasks: Sequence[Subtask], survey: Survey) -> tuple[_Range, list[st
     for subtask in subtasks:
         reach = survey.reach(subtask.scope.places)
         total += reach
-        low += FAST_SUBTASK + len(subtask.checks) * (reach.files * FAST_FILE + reach.bytes / FAST_BYTES)
-        high += SLOW_SUBTASK + len(subtask.checks) * (reach.files * SLOW_FILE + reach.bytes / SLOW_BYTES)
+        low += FAST_SUBTASK + len(subtask.checks) * (reach.files * FAST_FILE + reach.read / FAST_BYTES)
+        high += SLOW_SUBTASK + len(subtask.checks) * (reach.files * SLOW_FILE + reach.read / SLOW_BYTES)
     least = "at least " if total.capped else ""
     told = (
-        f"Rules engine: {least}{total.files:,} files, {least}{total.bytes:,} bytes in reach, each check at "
+        f"Rules engine: {least}{total.files:,} files, {least}{total.read:,} bytes of them to read, each check at "
         f"{SLOW_BYTES / 1e6:g} to {FAST_BYTES / 1e6:g} MB/s on one core; no model, no tokens."
     )
     return _Range(low, high), [told]

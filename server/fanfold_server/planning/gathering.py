@@ -34,6 +34,7 @@ class Gatherer:
         places: where its items are looked for.
         wish: how it wants places divided.
         topics: whether an item may be something that is no file.
+        natural: whether what lies under the places is to be looked at, item by item, if nothing is named.
         tools: whose hints tell a list of checks from a list of items.
     """
 
@@ -42,34 +43,45 @@ class Gatherer:
     places: tuple[str, ...]
     wish: Wish
     topics: bool
+    natural: bool
     tools: Mapping[str, Tool[Any]]
 
     def gather(self) -> Gathered:
         """The items, in order: `items`, names in the text, its lists, what lies under the places."""
         if self.task.items:
             return self._listed(self.task.items, "named in `items`", "items[{}]")
-        return self._mentioned() or self._bulleted() or self._lying_there()
+        named = self._mentioned() or self._bulleted()
+        return named or (self._lying_there() if self.natural else Gathered())
 
     def _listed(self, names: Sequence[str], where: str, field: str) -> Gathered:
         names = [cleaned(name) for name in names]
         known = Names(self.survey, self.places)
         found = [known.find(name) if self.places and not is_question(name) else None for name in names]
         if self.topics and not any(found):
-            topics = _merged([Item(one_line(name, 300)) for name in names if visible(name)])
-            return Gathered(topics, _count(topics, names, where, "topics"))
+            all_topics = [Item(one_line(name, 300)) for name in names if visible(name)]
+            topics = _merged(all_topics)
+            return Gathered(topics, _count(topics, len(all_topics) - len(topics), where, "topics"))
         problems = [
             _unknown(field.format(n), name, known)
             for n, (name, item) in enumerate(zip(names, found, strict=True))
             if item is None
         ]
-        items = _merged([item for item in found if item])
-        return Gathered(items, _count(items, names, where, "places"), tuple(problems))
+        placed = [item for item in found if item]
+        items = _merged(placed)
+        return Gathered(items, _count(items, len(placed) - len(items), where, "places"), tuple(problems))
 
     def _mentioned(self) -> Gathered | None:
         known = Names(self.survey, self.places)
         names = named(f"{self.task.task}\n{self.task.context}", list(self.survey.roots)) if self.places else []
         items = _merged([item for name in names if (item := known.find(name)) and not _is_root(item)])
-        return Gathered(items, (f"Items: {some([i.name for i in items])}, named in the text.",)) if items else None
+        wrong = [_unknown("task", name, known) for name in names if self._is_place(name) and not known.find(name)]
+        told = (f"Items: {some([i.name for i in items])}, named in the text.",) if items else ()
+        return Gathered(items, told, tuple(wrong)) if items or wrong else None
+
+    def _is_place(self, name: str) -> bool:
+        """Whether a name can be nothing but a place: a root, a colon and a path."""
+        root, colon, path = name.partition(":")
+        return bool(colon and path) and root in self.survey.roots
 
     def _bulleted(self) -> Gathered | None:
         entries = bullets(self.task.task) or bullets(self.task.context)
@@ -125,10 +137,9 @@ def _distinct(items: Sequence[Item]) -> tuple[Item, ...]:
     )
 
 
-def _count(items: Sequence[Item], names: Sequence[str], where: str, what: str) -> tuple[str, ...]:
-    twice = len(names) - len(items)
+def _count(items: Sequence[Item], again: int, where: str, what: str) -> tuple[str, ...]:
     told = f"Items: {len(items)} {what} {where}."
-    return (told, f"{twice} of the {len(names)} items were blank, unknown or named twice.") if twice else (told,)
+    return (told, f"{again} that name again what another does were merged into it.") if again else (told,)
 
 
 def _head(entry: str) -> str:

@@ -1,6 +1,7 @@
 """Fewer workers than items: groups of about the same number of bytes, the same for the same tree."""
 
 from collections.abc import Sequence
+from heapq import heappop, heappush
 
 from fanfold_workers.tools.files import split_place
 
@@ -46,12 +47,16 @@ def _balanced(items: Sequence[Item], most: int, survey: Survey) -> list[tuple[It
     """Largest first, each into the lightest group that has room for its places."""
     weights = [survey.reach(item.places).bytes + 1 for item in items]
     groups: list[list[int]] = [[] for _ in range(most)]
-    loads, places = [0] * most, [0] * most
+    places = [0] * most
+    loads = [(0, g) for g in range(most)]
     for n in sorted(range(len(items)), key=lambda n: (-weights[n], n)):
         size = len(items[n].places)
-        roomy = [g for g in range(most) if places[g] + size <= MAX_PLACES] or range(most)
-        lightest = min(roomy, key=lambda g: (loads[g], g))
+        full: list[tuple[int, int]] = []
+        while loads and places[loads[0][1]] + size > MAX_PLACES:
+            full.append(heappop(loads))
+        load, lightest = heappop(loads) if loads else full.pop(0)
         groups[lightest].append(n)
-        loads[lightest] += weights[n]
         places[lightest] += size
+        for entry in (*full, (load + weights[n], lightest)):
+            heappush(loads, entry)
     return [tuple(items[n] for n in sorted(group)) for group in groups if group]

@@ -1,17 +1,13 @@
 """What the names of items mean: a unit of a root, or a path below one."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fanfold_workers.tools.files import split_place
 
 from .items import Item, Wish, layout
-from .survey import Survey, below, near
-
-_VERSION = re.compile(r"[-_ ]v?\d[\w.+!-]*$")
-_SHORTEST_NEAR = 500
-"""Unknown names beyond this many get no suggestions: looking for them would take longer than the plan."""
+from .reading import visible
+from .survey import Survey, plain
 
 
 @dataclass(slots=True)
@@ -27,11 +23,12 @@ class Names:
     places: tuple[str, ...]
     _units: Mapping[str, list[Item]] | None = None
     _listed: list[str] = field(default_factory=list[str])
-    _asked: int = 0
 
     def find(self, name: str) -> Item | None:
         """The item of that name with everything it means, or None."""
         spelt = name.strip().strip("`'\"").replace("\\", "/").rstrip("/")
+        if not visible(spelt):
+            return None
         found = self._by_path(spelt) or self._by_unit(spelt) or self._below(spelt)
         if not found:
             return None
@@ -40,14 +37,11 @@ class Names:
 
     def near(self, name: str) -> list[str]:
         """Names that a wrong one may have meant, best first."""
-        self._asked += 1
-        if self._asked > _SHORTEST_NEAR:
-            return []
         self._index()
-        return near(re.split(r"[:/]", name.strip().rstrip("/"))[-1], self._listed)
+        return self.survey.like(name.strip().rstrip("/").replace(":", "/").rpartition("/")[2], self._listed)
 
     def _by_path(self, name: str) -> list[Item]:
-        root, mark, path = re.match(r"([^:/]*)([:/]?)(.*)", name, re.DOTALL).groups()  # type: ignore[union-attr]
+        root, mark, path = name.partition(":" if ":" in name.partition("/")[0] else "/")
         meant = [own for own in self.survey.roots if own.casefold() == root.casefold()]
         if not meant:
             return []
@@ -56,7 +50,7 @@ class Names:
 
     def holds(self, place: str) -> bool:
         """Whether a place is at or below one of those that names are looked for in."""
-        return any(place == own or place.startswith((f"{own}/", f"{own}:")) for own in map(_plain, self.places))
+        return any(place == own or place.startswith((f"{own}/", f"{own}:")) for own in map(_spelt, self.places))
 
     def _by_unit(self, name: str) -> list[Item]:
         units = self._index()
@@ -64,7 +58,7 @@ class Names:
         exact = units.get(key, [])
         if exact:
             return exact
-        versioned = [unit for unit in units if _VERSION.sub("", unit) == key]
+        versioned = [unit for unit in units if plain(unit) == key]
         return units[versioned[0]] if len(versioned) == 1 else []
 
     def _below(self, name: str) -> list[Item]:
@@ -78,11 +72,11 @@ class Names:
                 for item in layout(place, self.survey, Wish(several=True)).items:
                     units.setdefault(item.key, []).append(item)
                     self._listed.append(item.name)
-                self._listed.extend(child for child in self.survey.children(place) if below(place, child))
+                self._listed.extend(self.survey.children(place))
             self._units = units
         return self._units
 
 
-def _plain(place: str) -> str:
+def _spelt(place: str) -> str:
     root, path = split_place(place)
     return f"{root}:{path}" if path else root

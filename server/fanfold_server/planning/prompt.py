@@ -29,12 +29,10 @@ def worker_prompt(subtask: Subtask, plan_id: str) -> str:
 
 
 def brief(subtask: Subtask) -> str:
-    """The subtask in one line of at most BRIEF_CHARS characters: id, title, places, checks."""
+    """The subtask in one line of at most BRIEF_CHARS characters: id, title, places."""
     parts = [subtask.id, _line(subtask.title)]
     if subtask.scope.places:
         parts.append(_listed(subtask.scope.places, 1))
-    if subtask.checks:
-        parts.append("+".join(subtask.checks))
     return _cut(" | ".join(parts), BRIEF_CHARS)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from fanfold_server.records import Draft, Mode, Task
 from fanfold_workers.aside import Aside
 from fanfold_workers.errors import CannotDoError, InputError
-from fanfold_workers.tools.files import split_place
 from fanfold_workers.tools.roots import Root
 from fanfold_workers.tools.toolbox import Tool
 
@@ -65,24 +64,25 @@ class RulesPlanner:
         places = named or (() if task.roots else tuple(sorted(self.roots)))
         searchable = (bool(task.roots) or len(self.roots) == 1) and not self.takes_any
         choice = choose(task, self.tools, searchable=searchable)
-        if not choice.checks and not self.takes_any and not (task.checks and places):
+        if not choice.checks and not task.checks and not self.takes_any:
             raise self._cannot(task)
         if choice.checks and not self.roots:
             raise self._nowhere()
-        if choice.checks and not places:
-            return Split(())
+        if (choice.checks or task.checks) and not (choice.checks and places):
+            return Split((), assumptions=choice.why)
         found = self._gatherer(task, survey, places, choice).gather()
-        return _written(task, choice, self._or_itself(found, task, places), survey, named)
+        return _written(task, choice, self._or_itself(found, task), survey, places)
 
     def _gatherer(self, task: Task, survey: Survey, places: tuple[str, ...], choice: Choice) -> Gatherer:
         alone = choice.checks == (PASSAGES,)
         without = (OWN_TESTS,) if choice.checks == ("upgrades",) else ()
         wanted = wish(task, alone, not WHOLE_PROJECT.isdisjoint(choice.checks), without)
         topics = alone or (self.takes_any and not choice.checks)
-        return Gatherer(task, survey, places, wanted, topics, self.tools)
+        natural = bool(choice.checks or task.roots or wanted.several)
+        return Gatherer(task, survey, places, wanted, topics, natural, self.tools)
 
-    def _or_itself(self, found: Gathered, task: Task, places: tuple[str, ...]) -> Gathered:
-        if found.items or found.problems or places or not self.takes_any:
+    def _or_itself(self, found: Gathered, task: Task) -> Gathered:
+        if found.items or found.problems or not self.takes_any:
             return found
         return Gathered((Item(one_line(task.task, 100)),), ("Nothing in the task says how to divide it.",))
 
@@ -107,11 +107,11 @@ class RulesPlanner:
         return CannotDoError(msg, field="roots", remedy=remedy)
 
 
-def _written(task: Task, choice: Choice, found: Gathered, survey: Survey, named: tuple[str, ...]) -> Split:
+def _written(task: Task, choice: Choice, found: Gathered, survey: Survey, reach: tuple[str, ...]) -> Split:
     natural = not task.items and all(item.places for item in found.items)
     most = task.max_workers or (RULES_CAP if choice.checks or natural else max(1, len(found.items)))
     groups = grouped(found.items, most, survey)
-    drafts = tuple(_draft(task, choice, group, len(groups), named) for group in groups)
+    drafts = tuple(_draft(task, choice, group, len(groups), reach) for group in groups)
     told = [*choice.why, *found.told]
     if len(groups) < len(found.items):
         told.append(f"{len(found.items)} items in {len(groups)} groups of about the same number of bytes.")
@@ -140,8 +140,8 @@ def _mode(groups: Sequence[tuple[Item, ...]], items: Sequence[Item], survey: Sur
     return Mode.parallel, f"One worker: it reads {reach.files} files, so that your context need not."
 
 
-def _draft(task: Task, choice: Choice, group: tuple[Item, ...], groups: int, named: tuple[str, ...]) -> Draft:
-    places = tuple(dict.fromkeys(place for item in group for place in item.places)) or named
+def _draft(task: Task, choice: Choice, group: tuple[Item, ...], groups: int, reach: tuple[str, ...]) -> Draft:
+    places = tuple(dict.fromkeys(place for item in group for place in item.places)) or reach
     names = [item.name for item in group]
     label = some([item.title or item.name for item in group], 3)
     checks = f": {', '.join(choice.checks)}" if choice.checks else ""
@@ -170,5 +170,5 @@ def _objective(task: Task, choice: Choice, group: tuple[Item, ...]) -> str:
     text = cleaned(task.task)
     text = text if len(text) <= most else f"{text[: most - 1]}…"
     places = [place for item in group for place in item.places]
-    where = f" ({some(places)})" if places and [split_place(p)[1] for p in places] != names else ""
+    where = f" ({some(places)})" if places and places != names else ""
     return f"{text}\n\nHere: {some(names, 200)}{where}."[:8_000]

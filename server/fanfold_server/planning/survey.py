@@ -9,28 +9,40 @@ from rapidfuzz import fuzz, process
 
 from fanfold_workers.errors import FanfoldError
 from fanfold_workers.tools.files import join_place, split_place
-from fanfold_workers.tools.roots import Root
+from fanfold_workers.tools.roots import MAX_READ_BYTES, Root
 
 PLACE_FILES = 20_000
 """At most this many files of one place are counted; beyond, its reach says so."""
 PLAN_FILES = 200_000
 """At most this many files are counted for one plan."""
+MAX_COMPARED = 200_000
+"""Names compared for one plan to suggest near matches: beyond, a wrong name gets no suggestion."""
 NEAR = 60
 """How alike (0 to 100) a name must be to be offered for a misspelt one."""
 
+_VERSION = re.compile(r"[-_ ]v?\d[\w.+!-]*$")
 _UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How much a worker can read: files, bytes, and whether there is more than was counted."""
+    """How much a worker can read.
+
+    Attributes:
+        files: how many.
+        bytes: their sizes together.
+        read: the same, each file only as far as a worker reads it.
+        capped: whether there is more than was counted.
+    """
 
     files: int = 0
     bytes: int = 0
+    read: int = 0
     capped: bool = False
 
     def __add__(self, other: "Reach", /) -> "Reach":
-        return Reach(self.files + other.files, self.bytes + other.bytes, self.capped or other.capped)
+        capped = self.capped or other.capped
+        return Reach(self.files + other.files, self.bytes + other.bytes, self.read + other.read, capped)
 
     def within(self, files: int, size: int) -> bool:
         """Whether it is at most this many files and bytes."""
@@ -45,6 +57,7 @@ class Survey:
     _reach: dict[str, Reach | None] = field(default_factory=dict[str, Reach | None])
     _children: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     _left: int = PLAN_FILES
+    _compared: int = 0
     unspoken: int = 0
     """How many names could not be listed, because they are no valid text."""
 
@@ -83,7 +96,7 @@ class Survey:
             return ""
 
     def resolve(self, root: str, path: str) -> str | None:
-        """The place a path means, whatever its case: exact first, then letter case, then a file's bare stem."""
+        """The place a path means: exact, whatever its case, without a version at its end, or a file's bare stem."""
         exact = join_place(root, path.strip("/"))
         if leaves(exact) or root not in self.roots:
             return None
@@ -101,14 +114,23 @@ class Survey:
         """Places that a wrong one may have meant, best first, at most three."""
         name, path = split_place(place)
         if name not in self.roots:
-            return near(name, self.roots)
+            return self.like(name, self.roots)
         at = name
         for part in path.split("/"):
             found = _pick(part, self.children(at))
             if not found:
-                return [below(at, child) for child in near(part, self.children(at))]
+                return [below(at, child) for child in self.like(part, self.children(at))]
             at = below(at, found)
         return [at]
+
+    def like(self, name: str, known: Iterable[str]) -> list[str]:
+        """The names most like this one, best first, at most three; versions at their ends don't count."""
+        choices = sorted({choice.rstrip("/") for choice in known})
+        self._compared += len(choices)
+        if self._compared > MAX_COMPARED:
+            return []
+        found = process.extract(name[:200], choices, scorer=fuzz.ratio, processor=plain, limit=3, score_cutoff=NEAR)
+        return [choice for choice, _, _ in found]
 
     def _look(self, place: str) -> Reach | None:
         if place not in self._reach:
@@ -123,7 +145,9 @@ class Survey:
         except (FanfoldError, OSError, KeyError):
             return None
         self._left = max(0, self._left - len(sizes))
-        return Reach(len(sizes[:most]), sum(sizes[:most]), len(sizes) > most)
+        counted = sizes[:most]
+        read = sum(min(size, MAX_READ_BYTES) for size in counted)
+        return Reach(len(counted), sum(counted), read, len(sizes) > most)
 
 
 def leaves(place: str) -> bool:
@@ -140,13 +164,9 @@ def below(place: str, child: str) -> str:
     return join_place(name, f"{path}/{child}" if path else child)
 
 
-def near(name: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """The names most like this one, best first."""
-    choices = sorted({choice.rstrip("/") for choice in known})
-    found = process.extract(
-        name[:200], choices, scorer=fuzz.ratio, processor=str.casefold, limit=most, score_cutoff=NEAR
-    )
-    return [choice for choice, _, _ in found]
+def plain(name: str) -> str:
+    """A name as compared: without case, and without a version at its end."""
+    return _VERSION.sub("", name.rstrip("/")).casefold()
 
 
 def _children(root: Root | None, path: str) -> tuple[str, ...]:
@@ -161,6 +181,10 @@ def _pick(part: str, children: Iterable[str]) -> str | None:
     if part in names:
         return names[part]
     folded = [name for name in names if name.casefold() == part.casefold()]
-    stems = [name for name in names if name.rpartition(".")[0].casefold() == part.casefold()]
-    found = folded or (stems if len(stems) == 1 else [])
+    alike = [[name for name in names if spelt(name) == part.casefold()] for spelt in (plain, _stem)]
+    found = next((those for those in (folded[:1], *alike) if len(those) == 1), None)
     return names[found[0]] if found else None
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0].casefold()
