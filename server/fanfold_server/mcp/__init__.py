@@ -1,0 +1,1 @@
+"""The MCP face: six tools over the three verbs, for any host that speaks the protocol."""

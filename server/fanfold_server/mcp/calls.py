@@ -1,0 +1,236 @@
+"""The six tools' work: from checked arguments through the orchestrator to an answer.
+
+Imported at the first call, not before: it brings in the orchestrator and with it all that a host which only lists
+tools need not pay for.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from time import time
+from typing import Any
+
+import anyio
+from mcp.server.mcpserver import Context
+
+from fanfold_server.dispatch.events import Event, Told
+from fanfold_server.mcp.answers import (
+    MAX_ROOM,
+    ROOM,
+    Answer,
+    Dispatched,
+    Next,
+    PageRead,
+    Planned,
+    Submitted,
+    Synthesized,
+    again,
+    following,
+)
+from fanfold_server.mcp.arguments import (
+    CancelArguments,
+    DispatchArguments,
+    HandedArgument,
+    PlanArguments,
+    ReadArguments,
+    SubmitArguments,
+    SynthesizeArguments,
+)
+from fanfold_server.mcp.hosts import host_name, patience
+from fanfold_server.mcp.progress import telling
+from fanfold_server.mcp.resources import ref_of
+from fanfold_server.mcp.shown import (
+    dispatched,
+    planned,
+    shown_page,
+    shrunk,
+    submitted,
+    synthesized,
+    weightier,
+)
+from fanfold_server.orchestrator import Orchestrator
+from fanfold_server.records import Handed, Plan, Run, RunState, Task
+from fanfold_server.runs import run_of
+from fanfold_server.submission import Submission, read_findings
+from fanfold_workers.contract import Finding, Result, Subtask
+from fanfold_workers.errors import InputError
+
+Host = Context[Any, Any]
+
+OLD_SECONDS = 300.0
+"""A plan recorded longer ago than this may no longer fit the files it was made from."""
+SHORTEST_PACE_SECONDS = 2.0
+"""No estimate of the end is given from less."""
+
+
+@dataclass(slots=True)
+class Calls:
+    """What the tools do.
+
+    Attributes:
+        fanfold: the orchestrator, entered.
+        wait: seconds a call may take, in place of what its host is known to bear.
+    """
+
+    fanfold: Orchestrator
+    wait: float | None = None
+    _paces: dict[str, tuple[float, int]] = field(default_factory=dict[str, tuple[float, int]])
+
+    async def plan(self, given: PlanArguments, host: Host) -> Planned:
+        """See the tool."""
+        task = Task(**{name: getattr(given, name) for name in Task.model_fields})
+        called = time()
+        plan = await self.fanfold.plan(task, fresh=given.fresh, wait=self._patience(host, given.wait_seconds))
+        if not plan:
+            same = again("plan", given.model_dump(mode="json", exclude_unset=True))
+            return Planned(summary="Still planning. Repeat the identical call.", engine="rules", next=same)
+        return planned(plan, self._ours, await self._age(plan, called))
+
+    async def _age(self, plan: Plan, called: float) -> tuple[str, ...]:
+        entries = await self.fanfold.journal.entries(f"plans/{plan.id}")
+        minutes = (called - entries[0].at) / 60 if entries else 0.0
+        if minutes * 60 < OLD_SECONDS:
+            return ()
+        return (f"Planned {minutes:,.0f} minutes ago; files may have changed since. fresh=true plans anew.",)
+
+    async def dispatch(self, given: DispatchArguments, host: Host) -> Dispatched:
+        """See the tool."""
+        plan = await self.fanfold.runs.plan(given.plan_id)
+        found: list[Finding] = []
+
+        def note(event: Event) -> None:
+            found[:] = weightier(found, event.findings)
+
+        wait = self._patience(host, given.wait_seconds)
+        begun = anyio.current_time()
+        work = partial(self._dispatch, given, wait, given.wait_seconds is not None)
+        run = await telling(host, work, note)
+        same = again("dispatch", given.model_dump(mode="json", exclude_unset=True))
+        return self._standing(plan, run, same, found, self._eta(run, begun))
+
+    async def _dispatch(self, given: DispatchArguments, wait: float, asked: bool, told: Told) -> Run:
+        # A host whose own sub-agents are to do the rest cannot start them while it waits for this very call:
+        # only one that asks to wait, since they run in its background, is kept waiting for submissions.
+        return await self.fanfold.dispatch(given.plan_id, retry=given.retry, wait=wait, told=told, submissions=asked)
+
+    def _eta(self, run: Run, begun: float) -> int | None:
+        now = anyio.current_time()
+        since, before = self._paces.setdefault(run.id, (begun, 0))
+        if run.state is not RunState.running or run.ended <= before or now - since < SHORTEST_PACE_SECONDS:
+            return None
+        return round((run.total - run.ended) * (now - since) / (run.ended - before))
+
+    def _standing(
+        self, plan: Plan, run: Run, same: Next, found: list[Finding] | None = None, eta: int | None = None
+    ) -> Dispatched:
+        ours = any(self._ours(subtask) for subtask in plan.subtasks)
+        engine = self.fanfold.runs.worker.engine if ours else "host"
+        return dispatched(plan, run, self._ours, engine=engine, found=found or (), eta=eta, again=same)
+
+    async def submit(self, given: SubmitArguments, host: Host) -> Submitted:
+        """See the tool."""
+        if not (given.findings or given.text.strip() or given.status):
+            msg = "Nothing was handed in."
+            remedy = "Give findings, or say in text what you looked at; or give a status that says how it ended."
+            raise InputError(msg, field="findings", remedy=remedy)
+        submission = Submission(given.findings, given.text, given.status)
+        receipt = await self.fanfold.submit(given.plan_id, given.subtask_id, submission)
+        return submitted(given.plan_id, given.subtask_id, receipt)
+
+    async def synthesize(self, given: SynthesizeArguments, host: Host) -> Synthesized:
+        """See the tool."""
+        run_id = await self._run_meant(given)
+        plan = await self.fanfold.runs.plan(run_id)
+        question = "" if given.results is not None else given.question
+        wait = self._patience(host, None)
+
+        async def work(told: Told) -> Any:
+            with self.fanfold.heard(run_of(plan.id), told):
+                return await self.fanfold.synthesize(
+                    run_id, question=question, max_chars=given.max_chars, host=given.compose != "rules", wait=wait
+                )
+
+        report = await telling(host, work)
+        run = await self.fanfold.view(plan)
+        if not report:
+            return _unfinished(run, given, question)
+        warnings, after = _loose_ends(run)
+        return synthesized(report, run, max_chars=given.max_chars, warnings=warnings, after=after)
+
+    async def _run_meant(self, given: SynthesizeArguments) -> str:
+        named = [name for name in ("run_id", "plan_id", "results") if getattr(given, name) is not None]
+        if len(named) != 1:
+            msg = f"Give exactly one of run_id, plan_id and results, not {', '.join(named) or 'none'}."
+            remedy = "Give run_id from dispatch, plan_id from plan, or results from anywhere else."
+            raise InputError(msg, field=named[1] if named else "run_id", remedy=remedy)
+        if given.results is None:
+            return str(given.run_id or given.plan_id)
+        handed = [_handed(one, n) for n, one in enumerate(given.results)]
+        return await self.fanfold.hand_in(given.question, handed)
+
+    async def read(self, given: ReadArguments, host: Host) -> PageRead:
+        """See the tool."""
+        ref, limit = ref_of(given.ref), given.limit
+        asked = limit if "limit" in given.model_fields_set else None
+        room = min(MAX_ROOM, ROOM + max(0, limit - 8_000))
+        while True:
+            page = await self.fanfold.refs.read(ref, given.offset, limit, given.find)
+            answer = shown_page(page, asked, given.find)
+            if answer.size() <= room or limit == 1:
+                return answer
+            limit = shrunk(limit, answer, room)
+
+    async def cancel(self, given: CancelArguments, host: Host) -> Dispatched:
+        """See the tool."""
+        run = await self.fanfold.cancel(given.run_id)
+        plan = await self.fanfold.runs.plan(given.run_id)
+        after = following("synthesize", "Joins what was found before.", run_id=run.id)
+        answer = self._standing(plan, run, after)
+        summary = f"Stopped: {run.ended} of {run.total} subtasks have ended. dispatch with retry takes it up again."
+        return answer.model_copy(update={"summary": summary, "next": after})
+
+    def _ours(self, subtask: Subtask) -> bool:
+        return self.fanfold.runs.worker.accepts(subtask)
+
+    def _patience(self, host: Host, asked: float | None) -> float:
+        return patience(host_name(host), asked, self.wait)
+
+
+def _handed(one: HandedArgument, index: int) -> Handed:
+    name = one.id or f"t{index + 1}"
+    findings, refused = read_findings(one.findings)
+    if refused:
+        also = "".join(f" Also {r.field}: {r.problem}." for r in refused[1:4])
+        msg = f"{refused[0].problem}.{also}"
+        remedy = "Put it right, or hand the text in instead. Nothing was taken in."
+        raise InputError(msg, field=f"results[{index}].{refused[0].field}", remedy=remedy)
+    result = Result.ended(name, engine="host", findings=findings, text=one.text)
+    return Handed(title=one.title or name, result=result)
+
+
+def _unfinished(run: Run, given: SynthesizeArguments, question: str) -> Synthesized:
+    told = {
+        "run_id": run.id,
+        "question": question,
+        "max_chars": given.max_chars if given.max_chars != 8_000 else None,
+        "compose": given.compose,
+    }
+    same = again("synthesize", {name: value for name, value in told.items() if value})
+    summary = f"Still running: {run.ended} of {run.total} subtasks have ended. Repeat the call in next."
+    return Synthesized(summary=summary, engine="rules", run_id=run.id, next=same)
+
+
+def _loose_ends(run: Run) -> tuple[tuple[str, ...], Next | None]:
+    """What a report on such a run leaves open, and the call that would settle it."""
+    if run.state is RunState.interrupted:
+        after = following("dispatch", "Does what is left; then synthesize again.", plan_id=run.plan)
+        return (f"The run was interrupted: {run.ended} of {run.total} subtasks have ended.",), after
+    if run.state is RunState.waiting:
+        few = ", ".join(run.waiting_for[:5]) + (", …" if len(run.waiting_for) > 5 else "")
+        return (
+            f"{len(run.waiting_for)} subtasks have not been submitted: {few}. They are gaps in the report.",
+        ), None
+    return (), None
+
+
+Handler = Callable[[Any, Host], Awaitable[Answer]]
