@@ -23,6 +23,9 @@ from .schema import migrate, refuse_foreign, refuse_newer, tune
 
 T = TypeVar("T")
 
+CHECKPOINT_CHARS = 4_000_000
+"""How much to write before what stands in the WAL goes into the database, a commit counting as at least a page."""
+PAGE_CHARS = 4_096
 LOCK_SECONDS = 30.0
 """How long to wait for another process to finish writing."""
 CLOSING_LOCK_SECONDS = 1.0
@@ -54,8 +57,10 @@ class Order(Generic[T]):
         """Its transaction is committed."""
         self._answers, self.done = [answer], True
 
-    def refuse(self, error: Exception) -> None:
+    def refuse(self, error: Exception, cause: Exception) -> None:
         """Nothing of it was written."""
+        if error is not cause:
+            error.__cause__ = cause
         self._error, self.done = error, True
 
     def outcome(self) -> T:
@@ -85,6 +90,8 @@ class Disk:
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _readers: deque[sqlite3.Connection] = field(default_factory=deque[sqlite3.Connection])
     _writer: sqlite3.Connection | None = None
+    _checkpointer: sqlite3.Connection | None = None
+    _unfolded: int = 0
     _life: Life | None = None
     _file: os.stat_result | None = None
     _process: int = 0
@@ -122,6 +129,8 @@ class Disk:
             private_file(self.path)
             self._writer = connect(self.path, wait=LOCK_SECONDS)
             tune(self._writer, self.path)
+        self._checkpointer = connect(self.path, wait=0)
+        tune(self._checkpointer, self.path)
         self._writer.execute("BEGIN IMMEDIATE")
         refuse_newer(self._writer, self.path)
         migrate(self._writer)
@@ -145,11 +154,12 @@ class Disk:
                 self._part(self._writer, self._life)
             while self._readers:
                 self._readers.popleft().close()
-            if self._writer:
-                self._writer.close()
+            for connection in (self._checkpointer, self._writer):
+                if connection:
+                    connection.close()
             if self._life:
                 self._life.end()
-            self._writer = self._life = None
+            self._writer = self._checkpointer = self._life = None
 
     def _part(self, writer: sqlite3.Connection, life: Life) -> None:
         """Write what is left, if the disk lets us: claims fall to others without it, a moment later."""
@@ -190,6 +200,8 @@ class Disk:
         self.commits += 1
         for order, answer in zip(batch, answers, strict=True):
             order.fulfil(answer)
+        self._unfolded += max(PAGE_CHARS, sum(order.chars for order in batch))
+        self._checkpoint(rows.connection)
 
     def _begin(self, *, lasting: bool) -> Rows:
         writer, life = self._writer, self._life
@@ -206,6 +218,20 @@ class Disk:
             self._undo(writer)
             raise
         return Rows(writer, self._owners, life.owner)
+
+    def _checkpoint(self, writer: sqlite3.Connection) -> None:
+        """Fold the WAL into the database, while the lock for writing keeps every other commit away.
+
+        SQLite before 3.51.3 can lose commits if one of them starts the WAL anew while a checkpoint is at it
+        (https://sqlite.org/wal.html#walresetbug), and its automatic checkpoints run without that lock.
+        """
+        if not self._checkpointer or self._unfolded < CHECKPOINT_CHARS:
+            return
+        with contextlib.suppress(sqlite3.Error):
+            writer.execute("BEGIN IMMEDIATE")
+            self._checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._unfolded = 0
+        self._undo(writer)
 
     def _still_there(self) -> None:
         """Writing to a file that was deleted succeeds, and is lost."""
@@ -228,7 +254,7 @@ class Disk:
 
     def _refuse(self, batch: list[Order[Any]], error: Exception) -> None:
         for order in batch:
-            order.refuse(refusal(error, self.home))
+            order.refuse(refusal(error, self.home), error)
             if order.owed:
                 self.queue.append(order)
 

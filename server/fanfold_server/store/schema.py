@@ -66,7 +66,7 @@ def refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def tune(connection: sqlite3.Connection, path: Path) -> None:
-    """Make it a journal that several processes can share, durable at each commit.
+    """Make it a journal that several processes can share, durable at each commit; checkpoints are left to the caller.
 
     Raises:
         JournalError: if the file system cannot hold one.
@@ -76,6 +76,7 @@ def tune(connection: sqlite3.Connection, path: Path) -> None:
         raise JournalError(msg, field="home", remedy="Set FANFOLD_HOME to a folder on a local disk.")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA fullfsync = ON")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
 
 

@@ -231,7 +231,7 @@ async def test_a_record_that_was_acknowledged_survives_any_kill(tmp_path: Path, 
     async with process(tmp_path, KILLED_WRITERS, backend) as child:
         acknowledged = await all_of(child)
 
-    assert len(acknowledged) > 100
+    assert acknowledged
     async with open_journal(tmp_path) as journal:
         entries = {entry.key: entry.value for entry in await journal.entries("")}
         assert set(acknowledged) <= set(entries)
