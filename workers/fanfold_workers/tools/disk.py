@@ -167,7 +167,10 @@ class DiskRoot:
     def _start(self, anchor: Anchor, inner: str) -> _Folder:
         """The folder to walk, with the rules of those above it, unless they hide what was asked for by name."""
         above, rules = "", Rules()
+        with anchor.scan(inner or "."):  # so that a path that is none costs one call, however long it is
+            pass
         for part in inner.split("/") if inner else ():
+            stop_if_abandoned()
             rules = self._rules(anchor, _Folder(above, rules), {m for m in _MARKS if _exists(anchor, above + m)})
             above = f"{above}{part}/"
             if rules.hide(above):
