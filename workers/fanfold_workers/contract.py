@@ -21,7 +21,8 @@ Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 """One line of text, 1 to 300 characters, trimmed."""
 Prose = Annotated[str, StringConstraints(max_length=20_000)]
-Place = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(:[^\x00]{0,4000})?$")]
+# The length is capped apart from the pattern: compiling `{0,4000}` costs 3 ms in every model with a place in it.
+Place = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(:[^\x00]*)?$", max_length=4_065)]
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
