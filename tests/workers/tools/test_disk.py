@@ -416,21 +416,21 @@ def test_names_that_are_no_text_are_counted_but_never_passed_on(rooted: Rooted, 
             rooted(tmp_path).read(file.path)
 
 
-def test_a_tree_deeper_than_any_place_is_walked_as_far_as_places_go(tmp_path: Path) -> None:
-    deep = 2_500
-    fd = os.open(tmp_path, os.O_RDONLY)
-    for _ in range(deep):
-        os.mkdir("d", dir_fd=fd)
-        below = os.open("d", os.O_RDONLY, dir_fd=fd)
-        os.close(fd)
-        fd = below
-    os.close(fd)
-    walked = list(DiskRoot("r", tmp_path).walk())
-    for _ in range(deep - 1):  # from the top, since no path reaches the end
-        (tmp_path / "d" / "d").rename(tmp_path / "e")
-        (tmp_path / "d").rmdir()
-        (tmp_path / "e").rename(tmp_path / "d")
-    assert walked == [File("d/" * 1_950, 0)]
+def test_a_tree_deeper_than_any_place_is_walked_as_far_as_places_go(rooted: Rooted, tmp_path: Path) -> None:
+    name = "d" * 25
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(200):
+        os.mkdir(name, dir_fd=here)
+        below = os.open(name, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    walked = list(rooted(tmp_path).walk())
+    for _ in range(199):  # from the top, since no path reaches the end
+        (tmp_path / name / name).rename(tmp_path / "next")
+        (tmp_path / name).rmdir()
+        (tmp_path / "next").rename(tmp_path / name)
+    assert walked == [File(f"{name}/" * (3_900 // 26), 0)]
 
 
 def test_a_walk_leaves_out_what_nobody_wrote(rooted: Rooted, tmp_path: Path) -> None:

@@ -97,21 +97,21 @@ class Files:
         data = self.read(place, limit)
         return _decoded(data, _decoder(data), last=len(data) < limit)
 
-    def pieces(self, place: str) -> Iterator[str | None]:
-        """The file as `text` gives it, in pieces of about a megabyte, up to 256 MB; a lone None if it is binary.
+    def pieces(self, place: str, size: int = PIECE_BYTES) -> Iterator[str | None]:
+        """The file as `text` gives it, in pieces of `size` bytes, up to 256 MB; a lone None if it is binary.
 
         Raises:
             ScopeError, UnknownNameError: as `read`.
         """
-        data = self.read(place, PIECE_BYTES)
+        data = self.read(place, size)
         decoder = _decoder(data)
-        for offset in range(PIECE_BYTES, MAX_PAGED_BYTES + 1, PIECE_BYTES):
-            ended = len(data) < PIECE_BYTES
-            piece = _decoded(data, decoder, last=ended, first=offset == PIECE_BYTES)
+        for offset in range(size, MAX_PAGED_BYTES + 1, size):
+            ended = len(data) < size
+            piece = _decoded(data, decoder, last=ended, first=offset == size)
             yield piece
             if ended or piece is None:
                 return
-            data = self.read(place, PIECE_BYTES, offset)
+            data = self.read(place, size, offset)
 
     def _disjoint(self) -> Iterator[str]:
         """The places in order, less those that lie below another."""
