@@ -323,7 +323,8 @@ class Entry(Value):
         findings: ids of all that stand behind it, the leading one first.
         evidence: quotes with verdicts, best first, a few of them.
         occurrences: how often it was seen in all.
-        marks: what to know before relying on it: `disputed`, `no evidence`, `quote altered`, `not checked`, `drawn`.
+        marks: what to know before relying on it: `disputed`, `contradicted`, `no evidence`, `quote altered`,
+            `not checked`, `no use found`, `drawn`.
     """
 
     rank: Annotated[int, Field(ge=1)]

@@ -80,7 +80,7 @@ def _full(number: int, entry: Entry) -> tuple[str, frozenset[str]]:
     marker = f"{number}. "
     indent = " " * len(marker)
     lead = entry.findings[0]
-    lines = [f"{marker}**{inline(entry.subject, 120)}**: {inline(entry.claim, CLAIM_CHARS)} [{lead}] {_facts(entry)}"]
+    lines = [f"{marker}**{inline(entry.subject, 120)}**: {inline(entry.claim, CLAIM_CHARS)} [{lead}]{_facts(entry)}"]
     joined = {_id_of(also): also for also in entry.also[:MAX_JOINED]}
     own = [quote for quote in entry.evidence if quote.finding not in joined]
     lines += [f"{indent}- {_quoted(quote, entry.claim)}" for quote in own[:MAX_QUOTES]]
@@ -98,12 +98,13 @@ def _id_of(also: str) -> str:
 
 
 def _facts(entry: Entry) -> str:
-    facts = [entry.severity.value]
+    facts = [] if entry.severity is Severity.info else [entry.severity.value]
     if entry.support > 1:
         facts.append(counted(entry.support, "worker"))
     if entry.occurrences > 1:
         facts.append(counted(entry.occurrences, "occurrence"))
-    return f"*{', '.join((*facts, *(m for m in entry.marks if m != 'drawn')))}*"
+    facts += [mark for mark in entry.marks if mark != "drawn"]
+    return f" *{', '.join(facts)}*" if facts else ""
 
 
 def _quoted(quote: Cited, claim: str) -> str:

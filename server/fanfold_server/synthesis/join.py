@@ -120,6 +120,7 @@ class Group:
         lead, others, uses: see above; each claim stands in one group only.
         severity: the worst of lead and others; at least high where something is undone that somebody uses.
         score: what entries are ranked by.
+        unused: whether uses of it were looked for, would have mattered, and none was found.
     """
 
     lead: Claim
@@ -127,6 +128,7 @@ class Group:
     uses: tuple[Claim, ...]
     severity: Severity
     score: float
+    unused: bool
 
     @property
     def claims(self) -> tuple[Claim, ...]:
@@ -206,14 +208,15 @@ def _group(gathering: _Gathering, used: frozenset[str], lost: frozenset[str]) ->
         severity = max(severity, Severity.high, key=SEVERITY.__getitem__)
     workers = lead.workers.union(*(other.workers for other in others))
     score = max(lead.lead.score(severity), *(o.lead.score() for o in others), 0.0) * supported(len(workers))
+    unused = undone and not users and lead.family in used
     if users:
         score *= supported(len(users)) + MERITS_OF_USE
-    elif undone and lead.family in used:
+    elif unused:
         score *= UNUSED
     if lead.lead.finding.id in lost:
         score *= LOST
     ranked = tuple(sorted(uses, key=lambda c: (-_score(c), c.lead.order)))
-    return Group(lead, others, ranked, severity, score)
+    return Group(lead, others, ranked, severity, score, unused)
 
 
 def kinds_of(noted: Iterable[Noted]) -> dict[str, int]:

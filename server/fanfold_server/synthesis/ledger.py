@@ -86,6 +86,7 @@ def _marks(group: Group, ids: Iterable[str], open_: frozenset[str], lost: frozen
         "no evidence": not verdicts,
         "quote altered": bool(verdicts) and verdicts <= {Verdict.altered, Verdict.missing},
         "not checked": bool(verdicts) and verdicts <= {Verdict.unchecked, Verdict.missing},
+        "no use found": group.unused,
         "drawn": all(m.drawn for m in members),
     }
     return tuple(mark for mark, holds in marks.items() if holds)

@@ -17,7 +17,7 @@ from .join import Claim, Group, joined, merged
 from .ledger import covered, entered, ranked
 from .texts import Drawn, drawn
 from .verify import prose, verified
-from .weigh import Noted, reliability, unsupported
+from .weigh import Noted, reliability, unsupported, weight
 from .wording import key_of
 
 MAX_QUESTION_CHARS = 20_000
@@ -164,7 +164,7 @@ def _noted(
                 subtask=result.subtask,
                 key=key_of(finding.subject),
                 domain=_domain(result, finding, items.get(result.subtask, "")),
-                reliability=trust[result.subtask].weight,
+                weight=weight(finding, trust[result.subtask]),
                 drawn=n >= len(result.findings),
             )
             order += 1

@@ -15,9 +15,11 @@ from .join import UNDONE
 from .markdown import clean, code, counted, inline
 from .texts import KIND as DRAWN
 
-SHARES = {"conflicts": 0.22, "gaps": 0.16, "unsupported": 0.1, "workers": 0.18}
+SHARES = {"conflicts": 0.22, "gaps": 0.16, "unsupported": 0.1, "kinds": 0.1, "workers": 0.15}
 """The most that each part besides the entries may take of a report that is too small for all, conflicts first."""
 TAIL = 0.22
+MANY = 20
+"""Entries from which a table of kinds is worth its room."""
 MAX_ROWS = 80
 """Workers in the table; above that it tells nothing at a glance."""
 
@@ -55,13 +57,13 @@ def composed(brief: Brief, *, host: bool) -> Composed:
     tail = _fit(_tail(brief, host=host), int(most * TAIL))
     room = most - len(head) - len(tail) - 2 * (len(SHARES) + 3)
     parts = _parts()
-    wanted = {name: min(len(part(brief, most)), int(room * SHARES[name])) for name, part in parts.items()}
-    entries = written(brief.entries, max(0, room - sum(wanted.values())), _texts(brief))
-    spare = room - sum(wanted.values()) - len(entries.text)
-    others: dict[str, str] = {}
+    others = {name: part(brief, int(room * SHARES[name])) for name, part in parts.items()}
+    entries = written(brief.entries, max(0, room - sum(map(len, others.values()))), _texts(brief))
+    spare = room - len(entries.text) - sum(map(len, others.values()))
     for name, part in parts.items():
-        others[name] = part(brief, wanted[name] + max(0, spare))
-        spare -= max(0, len(others[name]) - wanted[name])
+        larger = part(brief, len(others[name]) + max(0, spare))
+        spare -= len(larger) - len(others[name])
+        others[name] = larger
     return _assembled(most, head, entries, others.values(), tail, headline)
 
 
@@ -74,7 +76,13 @@ def _assembled(most: int, head: str, entries: Written, others: Iterable[str], ta
 
 
 def _parts() -> dict[str, Part]:
-    return {"conflicts": _conflicts, "gaps": _gaps, "unsupported": _unsupported, "workers": _workers}
+    return {
+        "conflicts": _conflicts,
+        "gaps": _gaps,
+        "unsupported": _unsupported,
+        "kinds": _kinds,
+        "workers": _workers,
+    }
 
 
 def _fit(lines: Sequence[str], room: int, more: str = "") -> str:
@@ -204,6 +212,30 @@ def _unsupported(brief: Brief, room: int) -> str:
     return _section(title, told, room, "- and {n} more") or (f"{title}." if len(title) < room else "")
 
 
+def _kinds(brief: Brief, room: int) -> str:
+    """Entries of each kind, by severity, where there are too many to count by eye."""
+    counts: dict[str, Counter[Severity]] = {}
+    for entry in brief.entries:
+        counts.setdefault(entry.kind, Counter())[entry.severity] += 1
+    if len(counts) < 2 or len(brief.entries) < MANY:
+        return ""
+    columns = [s for s in Severity if any(found[s] for found in counts.values())]
+    top = f"| Kind | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}"
+    rows = sorted(counts, key=lambda kind: (-sum(counts[kind].values()), kind))
+    body = [_cells(f"`{kind}`", [counts[kind][s] for s in columns]) for kind in rows]
+    return _table("By kind", top, body, room)
+
+
+def _table(title: str, top: str, body: Sequence[str], room: int) -> str:
+    """The table whole or not at all: a part of it would tell something else."""
+    table = f"## {title}\n\n{top}\n" + "\n".join(body)
+    return table if len(table) <= room else ""
+
+
+def _cells(first: str, counts: Iterable[int]) -> str:
+    return f"| {first} | {' | '.join(f'{n:,}' if n else '' for n in counts)} |"
+
+
 def _workers(brief: Brief, room: int) -> str:
     """Findings of each worker by family of kinds: where to look first."""
     counts: dict[str, Counter[str]] = {}
@@ -215,15 +247,9 @@ def _workers(brief: Brief, room: int) -> str:
         return ""
     rows = sorted(counts, key=lambda who: (-sum(counts[who].values()), who))
     top = f"| Worker | {' | '.join(families)} |\n|---|{'---:|' * len(families)}"
-    body = [_row(brief, who, [counts[who][family] for family in families]) for who in rows]
-    fitted = _fit(body, room - len(top) - 20)
-    return f"## By worker\n\n{top}\n{fitted}" if fitted.count("\n") + 1 == len(body) else ""
-
-
-def _row(brief: Brief, who: str, found: Sequence[int]) -> str:
-    title = inline(brief.titles.get(who, ""), 60)
-    cells = " | ".join(f"{n:,}" if n else "" for n in found)
-    return f"| {title or who} | {cells} |"
+    named = [inline(brief.titles.get(who, ""), 60) or who for who in rows]
+    body = [_cells(name, [counts[who][f] for f in families]) for name, who in zip(named, rows, strict=True)]
+    return _table("By worker", top, body, room)
 
 
 # -- the tail ----------------------------------------------------------------------------------------------------

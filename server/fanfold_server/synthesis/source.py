@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
+from itertools import accumulate
 from typing import Any
 
 from rapidfuzz import fuzz
@@ -75,7 +76,10 @@ class Source:
     @cached_property
     def starts(self) -> list[int]:
         """Where each line begins in the text; line n is the n-1st."""
-        return [0, *(m.end() for m in _LINE.finditer(self.text))]
+        if "\r" in self.text:
+            return [0, *(m.end() for m in _LINE.finditer(self.text))]
+        lengths = map(len, self.text.split("\n")[:-1])
+        return list(accumulate(lengths, lambda at, length: at + length + 1, initial=0))
 
     @cached_property
     def _lines(self) -> tuple[str, list[int]]:
@@ -83,7 +87,7 @@ class Source:
         begins: list[int] = []
         parts: list[str] = []
         at = 0
-        for line in _LINE.split(self.text):
+        for line in _LINE.split(self.text) if "\r" in self.text else self.text.split("\n"):
             begins.append(at)
             if text := plain(line):
                 parts.append(text)

@@ -68,6 +68,8 @@ def reliability(result: Result, weight_of_drawn: float = 1.0) -> Reliability:
 
 def best(evidence: tuple[Evidence, ...]) -> Verdict:
     """The best verdict among them; `unchecked` if there are none."""
+    if len(evidence) == 1:
+        return evidence[0].verdict
     return max((e.verdict for e in evidence), key=WORTH.__getitem__, default=Verdict.unchecked)
 
 
@@ -96,7 +98,7 @@ class Noted:
         subtask: whose it is.
         key: its subject as subjects are compared.
         domain: where it holds: "" for a claim about the subject itself, else the item it was observed in.
-        reliability: the weight of its worker.
+        weight: how much it counts when sides are compared, severity left out: see `weight`.
         drawn: whether it was drawn from prose.
     """
 
@@ -105,14 +107,14 @@ class Noted:
     subtask: str
     key: str
     domain: str
-    reliability: float
+    weight: float
     drawn: bool = False
-
-    @property
-    def weight(self) -> float:
-        """How much it counts when sides are compared: severity left out."""
-        return self.reliability * self.finding.confidence * proved(self.finding)
 
     def score(self, severity: Severity | None = None) -> float:
         """Its score alone, of its own severity or another."""
         return SEVERITY[severity or self.finding.severity] * self.weight
+
+
+def weight(finding: Finding, trust: Reliability) -> float:
+    """Reliability of its worker x its confidence x what its quotes proved."""
+    return trust.weight * finding.confidence * proved(finding)
