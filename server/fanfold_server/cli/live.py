@@ -84,4 +84,4 @@ def _latest(watched: Watched) -> Text:
         return Text("nothing found yet", style="dim")
     who = Text(watched.latest[0], style="yellow")
     who.truncate(WHO_CELLS, overflow="ellipsis")
-    return _line(Text.assemble(("latest  ", "dim"), who, "  ", watched.latest[1]))
+    return _line(Text.assemble((f"found {watched.found:,}  ", "dim"), who, "  ", watched.latest[1]))

@@ -11,6 +11,7 @@ from fanfold_server.records import Run
 
 from .terminal import is_lively, one_line, say
 
+HEADLINE_CHARS = 120
 STEPS = 10
 """How many lines a run may say on its way where there is no terminal."""
 
@@ -24,8 +25,10 @@ class Watched:
         headline: what it is about.
         ended, total: subtasks.
         kept: of those, how many had ended before.
+        started: how many were begun here; somebody else may be at the same run.
         working: title and start of each subtask that somebody here is at, by id.
         latest: the latest finding's claim, and who has it.
+        found: findings noted by those who are at it here.
         troubled: how many ended otherwise than ok.
         began: when the watching began, on `time.monotonic`.
     """
@@ -35,8 +38,10 @@ class Watched:
     ended: int
     total: int
     kept: int = 0
+    started: int = 0
     working: dict[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]])
     latest: tuple[str, str] | None = None
+    found: int = 0
     troubled: int = 0
     began: float = field(default_factory=time.monotonic)
 
@@ -44,9 +49,11 @@ class Watched:
         """Take an event in."""
         self.ended = event.ended
         if event.kind == "started":
+            self.started += 1
             self.working[event.subtask] = (one_line(event.title), time.monotonic())
         elif event.kind == "found":
             self.latest = (one_line(event.title), one_line(event.note))
+            self.found += len(event.findings)
         else:
             self.working.pop(event.subtask, None)
             self.troubled += event.status != "ok"
@@ -66,34 +73,31 @@ class Watched:
 
 
 @dataclass(slots=True)
-class QuietLines:
+class QuietlyWatched(Watched):
     """Says a line on stderr at each tenth of the way."""
 
-    watched: Watched
-    said: int = 0
-
     def __post_init__(self) -> None:
-        self.said = self._step()
-        kept = f" {self.watched.ended} of them done before." if self.watched.ended else ""
-        say(f"run {self.watched.run}: {self.watched.total} subtasks.{kept} {self.watched.headline}")
+        kept = f" {self.ended} of them done before." if self.ended else ""
+        say(f"run {self.run}: {self.total} subtasks.{kept} {self.headline[:HEADLINE_CHARS]}")
 
     def told(self, event: Event) -> None:
         """Take an event in."""
-        self.watched.told(event)
-        if self._step() > self.said:
-            self.said = self._step()
-            say(f"{self.watched.ended}/{self.watched.total} after {self.watched.seconds:.0f} s")
+        before = self._step()
+        Watched.told(self, event)
+        if self._step() > before:
+            say(f"{self.ended}/{self.total} after {self.seconds:.0f} s")
 
     def _step(self) -> int:
-        return STEPS * self.watched.ended // max(1, self.watched.total)
+        return STEPS * self.ended // max(1, self.total)
 
 
 @asynccontextmanager
-async def watching(run: Run, headline: str) -> AsyncGenerator["QuietLines | Watched", None]:
+async def watching(run: Run, headline: str) -> AsyncGenerator[Watched, None]:
     """Watch a run from now until the end of the block: hand the events to what it gives."""
-    watched = Watched(run.id, one_line(headline), run.ended, run.total, kept=run.ended)
-    if not is_lively(sys.stderr):
-        yield QuietLines(watched)
+    kind = Watched if is_lively(sys.stderr) else QuietlyWatched
+    watched = kind(run.id, one_line(headline), run.ended, run.total, kept=run.ended)
+    if isinstance(watched, QuietlyWatched):
+        yield watched
         return
     from .live import shown
 

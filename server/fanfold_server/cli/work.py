@@ -1,7 +1,6 @@
 """`fanfold run` and `fanfold resume`: from a task, or a run, to its report."""
 
 import shlex
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from fanfold_workers.journal import Journal
 from .outcome import Exit
 from .output import Output
 from .terminal import say
-from .watching import QuietLines, Watched, watching
+from .watching import Watched, watching
 
 MISSING = frozenset({GapKind.never_came, GapKind.not_done, GapKind.not_examined})
 """Gaps that make a run partial; what a check says of its own limits does not."""
@@ -93,7 +92,6 @@ async def _roots(journal: Journal, run_id: str, given: Mapping[str, Path]) -> Ma
 
 
 async def _reported(fanfold: Orchestrator, plan: Plan, wanted: Wanted, *, retry: bool) -> int:
-    began = time.monotonic()
     before = await fanfold.view(plan)
     async with watching(before, plan.task.task) as watched:
         try:
@@ -103,7 +101,7 @@ async def _reported(fanfold: Orchestrator, plan: Plan, wanted: Wanted, *, retry:
             _stopped(watched, wanted)
             raise
     wanted.output.write(report)
-    say(_closing(seen, report, time.monotonic() - began, wanted.again))
+    say(_closing(seen, report, watched, wanted.again))
     return Exit.complete if is_complete(seen, report) else Exit.partial
 
 
@@ -120,16 +118,17 @@ def _notes(plan: Plan) -> list[str]:
     return [split, *insisted, *(f"assumed: {text}" for text in plan.assumptions[:5]), *warnings[:10]]
 
 
-def _stopped(watched: QuietLines | Watched, wanted: Wanted) -> None:
-    seen = watched if isinstance(watched, Watched) else watched.watched
-    say(f"Stopped; {seen.ended} of {seen.total} subtasks are done and kept.")
-    say(f"Go on with: fanfold resume {seen.run}{wanted.again}")
+def _stopped(watched: Watched, wanted: Wanted) -> None:
+    say(f"Stopped; {watched.ended} of {watched.total} subtasks are done and kept.")
+    say(f"Go on with: fanfold resume {watched.run}{wanted.again}")
 
 
-def _closing(run: Run, report: Report, seconds: float, again: str) -> str:
+def _closing(run: Run, report: Report, watched: Watched, again: str) -> str:
     counts = [f"{run.counts.get(Status.ok, 0)}/{run.total} ok"]
     counts += [f"{count} {status}" for status, count in run.counts.items() if status is not Status.ok]
     if run.state is not RunState.done:
         counts.append(standing(run))
+    if watched.started < run.total:
+        counts.append(f"{watched.started} of them run here")
     ledger = f"ledger: fanfold show {report.id}/ledger{again}"
-    return f"run {run.id}: {', '.join(counts)} in {seconds:.1f} s; report {report.id}; {ledger}"
+    return f"run {run.id}: {', '.join(counts)} in {watched.seconds:.1f} s; report {report.id}; {ledger}"
