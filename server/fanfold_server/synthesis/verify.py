@@ -76,16 +76,16 @@ def _open(
         return Source(texts[rest]) if texts.get(rest) else Absent(Verdict.unchecked)
     if scheme not in roots or rest.startswith("//"):
         return Absent(Verdict.unchecked)
+    files = Files(roots, allowed)
     try:
-        text = Files(roots, allowed).text(source, MAX_SOURCE_BYTES + 1)
+        text = files.text(source, MAX_SOURCE_BYTES)
+        # A character takes four bytes at most.
+        whole = text is None or 4 * len(text) < MAX_SOURCE_BYTES or not files.read(source, 1, MAX_SOURCE_BYTES)
     except UnknownNameError:
         return Absent(Verdict.unchecked if _is_folder(source, roots) else Verdict.missing)
     except (FanfoldError, OSError):
         return Absent(Verdict.unchecked)
-    if text is None:
-        return Absent(Verdict.unchecked)
-    # A character is at least a byte, so a longer text was cut; a shorter one may have been, which costs a look.
-    return Source(text, whole=len(text.encode("utf-8", "replace")) <= MAX_SOURCE_BYTES)
+    return Absent(Verdict.unchecked) if text is None else Source(text, whole)
 
 
 def _is_folder(source: str, roots: Mapping[str, Root]) -> bool:
