@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 MAX_FINDINGS = 5_000
 MAX_TEXT_CHARS = 2_000_000
+MAX_REASON_CHARS = 2_000
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
@@ -222,7 +223,7 @@ class Result(Value):
 
     subtask: Id
     status: Status
-    reason: Annotated[str, StringConstraints(max_length=2_000)] = ""
+    reason: Annotated[str, StringConstraints(max_length=MAX_REASON_CHARS)] = ""
     engine: Annotated[str, StringConstraints(min_length=1, max_length=100)] = "function"
     summary: Prose = ""
     findings: Annotated[tuple[Finding, ...], Field(max_length=MAX_FINDINGS)] = ()
@@ -255,8 +256,9 @@ class Result(Value):
         Raises:
             pydantic.ValidationError: when a field is malformed.
         """
-        examined: Examined = fields.get("examined", Examined())
-        nothing = not any(fields.get(name) for name in ("findings", "text", "summary"))
+        given: object = fields.get("examined")
+        examined = given if isinstance(given, Examined) else Examined()
+        nothing = not (fields.get("findings") or any(str(fields.get(n, "")).strip() for n in ("text", "summary")))
         reason = doubt(examined, nothing=nothing)
         empty = nothing and not examined.done
         status = Status.failed if empty and reason else Status.partial if reason else Status.ok
@@ -267,7 +269,7 @@ def doubt(examined: Examined, *, nothing: bool) -> str:
     """Why work that looked at this much cannot be called ok, or "" if it can."""
     if examined.done < examined.in_scope:
         why = f" ({'; '.join(examined.left_out)})" if examined.left_out else ""
-        return f"examined {examined.done} of {examined.in_scope} {examined.unit}{why}"
+        return f"examined {examined.done} of {examined.in_scope} {examined.unit}{why}"[:MAX_REASON_CHARS]
     if nothing and not examined.done:
         return "it came back empty"
     return ""
