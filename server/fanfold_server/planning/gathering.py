@@ -87,7 +87,7 @@ class Gatherer:
         entries = bullets(self.task.task) or bullets(self.task.context)
         if not entries or all(matches(entry, self.tools).wanted for entry in entries):
             return None
-        if self.topics and (not self.places or all(map(is_question, entries))):
+        if self.topics and len(entries) > 1 and (not self.places or all(map(is_question, entries))):
             return self._listed(entries, "in the task's list", "task")
         known = Names(self.survey, self.places)
         names = [entry if known.find(entry) else _head(entry) for entry in entries]

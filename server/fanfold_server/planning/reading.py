@@ -38,9 +38,9 @@ def one_line(text: str, most: int) -> str:
 
 
 def bullets(text: str) -> list[str]:
-    """The entries of the bullet or numbered lists in a text; a single entry is no list."""
+    """The entries of the bullet or numbered lists in a text."""
     found = [match["item"].strip().rstrip(",;").strip("`") for match in _BULLET.finditer(text)]
-    return [item for item in found if visible(item)] if len(found) > 1 else []
+    return [item for item in found if visible(item)]
 
 
 def named(text: str, roots: list[str]) -> list[str]:

@@ -117,6 +117,17 @@ async def test_a_place_that_cannot_be_read_is_an_error(place: str, problem: str)
     assert told(plan) == [f"error subtasks[0].places[1]: {problem}"]
 
 
+async def test_a_root_that_is_not_there_is_said_once() -> None:
+    plan = await planned(LOOK, {"repos": REPOS}, roots=("repo",), subtasks=drafts("Look", "Ask the users"))
+    assert told(plan) == ["error roots[0]: There is no root called 'repo'. Did you mean repos?"]
+
+
+async def test_errors_come_before_warnings() -> None:
+    own = drafts(*(f"Look at number {n}" for n in range(20)))
+    plan = await planned(LOOK, subtasks=(*own, Draft(objective="And this", tools=("nope",))))
+    assert [p.level for p in plan.problems] == ["error", "warning"]
+
+
 async def test_unknown_tools_and_checks_are_errors() -> None:
     own = (
         Draft(objective="one", checks=("secret",)),
@@ -150,6 +161,7 @@ DIFFERENT = [
     ("Research pgvector: speed, price, filters", "Research qdrant: speed, price, filters"),
     ("Find the API changes in version 1.2", "Find the API changes in version 1.3"),
     ("Check module ast", "Check module abc"),
+    ("Check the python311 wheels", "Check the python312 wheels"),
 ]
 
 

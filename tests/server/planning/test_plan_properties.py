@@ -41,7 +41,8 @@ WORDS = st.sampled_from(
         "`b`",
     ]
 )
-TEXTS = st.lists(st.one_of(WORDS, st.text(max_size=8)), min_size=1, max_size=6).map(" ".join).filter(str.strip)
+ODDMENTS = st.lists(st.one_of(WORDS, st.text(max_size=8)), min_size=1, max_size=6).map(" ".join)
+TEXTS = st.one_of(ODDMENTS.map("Find secrets {}".format), ODDMENTS.filter(str.strip))
 IDS = st.sampled_from(["s1", "s2", "a", "b", "c"])
 PLACES = st.sampled_from(["repos", "repos:flask", "repos:FLASK", "repos:a", "docs", "docs:../x", "nope", "site:b/a"])
 DRAFTS = st.builds(

@@ -145,9 +145,25 @@ async def test_a_list_in_the_context_counts_too_and_an_unknown_entry_is_an_error
 
 
 async def test_a_list_of_checks_is_no_list_of_items() -> None:
-    plan = await planned("Audit for:\n- secrets\n- missing tests", {"repos": {**REPOS, "tests/setup.py": "x"}})
+    plan = await planned("Audit for:\n- secrets\n- tests", {"repos": {**REPOS, "tests/setup.py": "x"}})
     assert list(scopes(plan)) == ["click", "django-5.2", "flask", "tests"]
     assert plan.subtasks[0].checks == ("secrets", "tests")
+
+
+async def test_a_single_bullet_that_names_a_place_is_taken_for_it() -> None:
+    assert list(scopes(await planned("Find secrets\n- flask", {"repos": REPOS}))) == ["flask"]
+
+
+async def test_bullets_that_name_nothing_leave_the_task_as_it_is() -> None:
+    plan = await planned("Find secrets\n- be quick\n- be kind\n- flask", {"repos": REPOS})
+    assert list(scopes(plan)) == ["click", "django-5.2", "flask"]
+
+
+async def test_an_item_outside_the_roots_of_the_task_is_nowhere() -> None:
+    plan = await planned(
+        "Find secrets", {"repos": REPOS, "stdlib": STDLIB}, roots=("repos",), items=("stdlib:cgi.py",)
+    )
+    assert told(plan)[0].startswith("error items[0]: 'stdlib:cgi.py' is not in repos.")
 
 
 async def test_more_items_than_workers_are_grouped_by_size() -> None:
@@ -233,6 +249,9 @@ async def test_small_talk_and_sums_are_handed_back(talk: str) -> None:
 
 
 CANNOT = [
+    ("Is anything wrong, apart from secrets?", {"repos": REPOS}, {}),
+    ("1+" * 50 + "1", {"repos": REPOS}, {}),
+    ("Compare these:\n- pgvector\n- qdrant", {"repos": REPOS}, {}),
     ("compare vector databases", {}, {}),
     ("Compare vector databases", {"repos": REPOS}, {}),
     ("write a poem", {"repos": REPOS}, {"roots": ("repos",)}),
@@ -305,6 +324,26 @@ async def test_a_worker_that_takes_anything_gets_topics_without_checks() -> None
         ("pgvector", "Compare vector databases\n\nHere: pgvector.", Scope(), ()),
         ("Qdrant", "Compare vector databases\n\nHere: Qdrant.", Scope(), ()),
     ]
+
+
+async def test_a_worker_that_takes_anything_gets_places_where_items_name_them() -> None:
+    plan = await planned("Describe each", {"repos": REPOS}, takes_any=True, items=("flask", "Django"))
+    assert scopes(plan) == {"flask": ("repos:flask",), "Django": ("repos:django-5.2",)}
+    assert {subtask.scope.tools for subtask in plan.subtasks} == {("list", "read")}
+
+
+async def test_a_worker_that_takes_anything_answers_questions_itself() -> None:
+    plan = await planned("Which of these repositories is best?", {"repos": REPOS}, takes_any=True)
+    assert [(subtask.item, subtask.checks) for subtask in plan.subtasks] == [
+        ("click", ()),
+        ("django-5.2", ()),
+        ("flask", ()),
+    ]
+
+
+async def test_a_worker_that_takes_anything_gets_topics_from_a_list() -> None:
+    plan = await planned("Compare:\n- pgvector\n- qdrant", takes_any=True)
+    assert list(scopes(plan)) == ["pgvector", "qdrant"]
 
 
 async def test_a_worker_that_takes_anything_gets_the_whole_task_if_nothing_divides_it() -> None:
