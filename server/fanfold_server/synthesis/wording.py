@@ -18,7 +18,7 @@ _WORD = re.compile(r"[\w.+#/-]*\w[+#]*")
 _NUMBER = re.compile(r"\d")
 _NO = frozenset({"no", "not", "never", "none", "without", "nor", "neither"})
 _NOT = (("\u2019", "'"), ("cannot", "can not"), ("can't", "can not"), ("won't", "will not"), ("n't", " not"))
-_DO = frozenset({"do", "does", "did"})
+_DO = frozenset({"do", "does", "did", "can", "will"})
 STOP = frozenset(
     re.findall(
         r"\w+",
