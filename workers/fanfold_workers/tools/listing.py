@@ -71,7 +71,8 @@ def _unseen(closed: list[str]) -> list[str]:
     if not closed:
         return []
     lines = [f"  {in_line(place, 300)}" for place in closed[:MAX_FOLDERS]]
-    return [f"{len(closed):,} folders could not be looked into, at least in part:", *lines]
+    folders = "1 folder" if len(closed) == 1 else f"{len(closed):,} folders"
+    return [f"{folders} could not be looked into, at least in part:", *lines]
 
 
 def _folder(document: Document, under: str) -> str:

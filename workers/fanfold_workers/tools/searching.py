@@ -223,7 +223,7 @@ def _block(document: Document, text: str, hits: list[_Hit], most: int, context: 
             yield "     --", False
         last = number
         hit = found.get(number)
-        yield f"{number:>6}{':' if hit else '-'} {_cut(lines[number - 1], hit)}", hit is not None
+        yield f"{number:>6}{':' if hit else '-'} {_cut(lines[number - 1], hit)}".rstrip(" "), hit is not None
 
 
 def _around(found: dict[int, _Hit], context: int, last: int) -> Iterator[int]:
@@ -246,11 +246,13 @@ def _cut(line: str, hit: _Hit | None) -> str:
 
 
 def _summary(shown: _Shown, searched: int) -> str:
-    where = f"in {shown.files:,} of {searched:,} text files"
+    files = "1 text file" if searched == 1 else f"{searched:,} text files"
     if not shown.matched:
-        return f"No line matches in {searched:,} text files."
-    part = f"; {shown.shown:,} shown" if shown.shown < shown.matched or shown.uncounted else ""
-    return f"{shown.matched:,}{' or more' if shown.uncounted else ''} lines match {where}{part}."
+        return f"No line matches in {files}."
+    lines = "1 line matches" if shown.matched == 1 else f"{shown.matched:,} lines match"
+    more = " or more" if shown.uncounted else ""
+    part = f"; {shown.shown:,} shown" if more or shown.shown < shown.matched else ""
+    return f"{lines.replace(' ', f'{more} ', 1)} in {shown.files:,} of {files}{part}."
 
 
 TOOL: Tool[SearchArguments] = Tool(

@@ -1,0 +1,129 @@
+"""A toolbox runs what its scope names, with arguments that fit, and nothing else."""
+
+import threading
+from typing import Annotated, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field
+
+from fanfold_workers.aside import inline
+from fanfold_workers.contract import Finding, Scope, Value
+from fanfold_workers.errors import FanfoldError, InputError, ScopeError
+from fanfold_workers.tools.files import Files
+from fanfold_workers.tools.roots import MemoryRoot
+from fanfold_workers.tools.toolbox import Answer, Tool, Toolbox
+
+
+class Arguments(Value):
+    """What the tool under test takes."""
+
+    place: str
+    most: Annotated[int, Field(ge=1, le=9)] = 1
+    share: float = 0.5
+
+
+def run(files: Files, arguments: Arguments) -> Answer:
+    text = files.text(arguments.place) or ""
+    return Answer(text[: arguments.most], findings=(Finding(subject="s", claim="c"),))
+
+
+SHOW = Tool(name="show", description="Shows.", arguments=Arguments, run=run)
+ROOTS = {"r": MemoryRoot("r", {"a": "inside", "d/b": "other"})}
+
+
+def toolbox(*tools: str, places: tuple[str, ...] = ("r:a",)) -> Toolbox:
+    return Toolbox({"show": SHOW}, ROOTS, Scope(places=places, tools=tools), aside=inline)
+
+
+async def said(box: Toolbox, name: str, arguments: Any) -> str:
+    with pytest.raises(FanfoldError) as refused:
+        await box.call(name, arguments)
+    return str(refused.value)
+
+
+async def test_a_tool_in_scope_answers() -> None:
+    answer = await toolbox("show").call("show", {"place": "r:a", "most": 2})
+    assert answer == Answer("in", findings=(Finding(subject="s", claim="c"),))
+
+
+async def test_a_tool_that_the_scope_does_not_name_is_refused() -> None:
+    assert [
+        await said(toolbox("other", "show"), "rm\nx", {}),
+        await said(toolbox("other"), "other", {}),
+        await said(toolbox(), "show", {"place": "r:a"}),
+    ] == [
+        "tool: The tool rm�x is not in this scope. Use one of: show.",
+        "tool: The tool other is not in this scope. Ask for a scope with tools: this one has none.",
+        "tool: The tool show is not in this scope. Ask for a scope with tools: this one has none.",
+    ]
+
+
+async def test_a_place_out_of_scope_is_refused_whatever_the_tool() -> None:
+    with pytest.raises(ScopeError, match=r"r:d/b is outside this scope\. Stay within r:a\."):
+        await toolbox("show").call("show", {"place": "r:d/b"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ({}, "show.place"),
+        ({"place": 1}, "show.place"),
+        ({"place": "r:a", "most": True}, "show.most"),
+        ({"place": "r:a", "most": "2"}, "show.most"),
+        ({"place": "r:a", "most": 10}, "show.most"),
+        ({"place": "r:a", "most": 2.5}, "show.most"),
+        ({"place": "r:a", "share": float("nan")}, "show.share"),
+        ({"place": "r:a", "x\n" * 900: 1}, "show.x"),
+        ({"place": "\ud800"}, "show.arguments"),
+        ({"place": b"r:a"}, "show.arguments"),
+        (["r:a"], "show.arguments"),
+        (None, "show.arguments"),
+    ],
+)
+async def test_arguments_that_do_not_fit_are_named_with_what_the_tool_takes(arguments: Any, field: str) -> None:
+    with pytest.raises(InputError) as refused:
+        await toolbox("show").call("show", arguments)
+    error = refused.value
+    assert (error.field[: len(field)], error.remedy) == (field, "It takes: place, most, share.")
+    assert str(error).isprintable()
+    assert len(str(error)) < 1_000
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["place", "most", "share", "x"]) | st.text(), json, max_size=4))
+async def test_whatever_a_model_sends_comes_to_an_answer_or_an_error_that_helps(arguments: dict[str, Any]) -> None:
+    try:
+        said = (await toolbox("show").call("show", arguments)).text
+    except FanfoldError as error:
+        said = f"{error} {error.remedy or chr(0)}"
+    assert said.isprintable()
+
+
+async def test_arguments_nested_without_end_are_refused() -> None:
+    endless: dict[str, Any] = {}
+    endless["place"] = endless
+    assert await said(toolbox("show"), "show", endless) == (
+        "show.arguments: They are not JSON. It takes: place, most, share."
+    )
+
+
+async def test_tools_run_beside_the_event_loop() -> None:
+    seen: list[threading.Thread] = []
+
+    def note(files: Files, arguments: Arguments) -> Answer:
+        seen.append(threading.current_thread())
+        return Answer("")
+
+    box = Toolbox(
+        {"note": Tool(name="note", description="", arguments=Arguments, run=note)}, ROOTS, Scope(tools=("note",))
+    )
+    assert await box.call("note", {"place": "r:a"}) == Answer("")
+    assert seen != [threading.current_thread()]
