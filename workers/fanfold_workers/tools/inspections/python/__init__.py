@@ -1,0 +1,1 @@
+"""Python source read without running it: what its modules are called, deprecate and use."""
