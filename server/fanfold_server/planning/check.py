@@ -196,7 +196,7 @@ class Check:
 
     def _effort(self) -> Iterator[Problem]:
         places = {place for subtask in self.subtasks for place in subtask.scope.places}
-        if not self.paid or len(self.subtasks) < 2 or not all(s.scope.places for s in self.subtasks):
+        if not self.paid or len(self.subtasks) < 2:
             return
         reach = self.survey.reach(sorted(places))
         size = f"{reach.files} files, {reach.bytes:,} bytes"

@@ -83,7 +83,7 @@ def _recorded(info: str, place: str, survey: Survey, children: tuple[str, ...]) 
         paths = list(_stated(info, place, survey, children))
     for path in paths:
         parts = path.split("/")
-        if parts[0] not in {"..", "", info} and "__pycache__" not in parts and not path.endswith(".pyc"):
+        if parts[0] not in {"..", "", info} and not path.endswith(".pyc"):
             yield path
 
 

@@ -55,6 +55,8 @@ SITE = {
     "mine-1.0.dist-info/RECORD": "__editable__.mine.pth,,\n",
     "__editable__.mine.pth": "elsewhere",
     "loose.py": "d",
+    "a1_coverage.pth": "import coverage",
+    "__pycache__/loose.cpython-311.pyc": "",
 }
 REPOS = {
     "django-5.2/pyproject.toml": "",

@@ -243,6 +243,7 @@ async def test_many_workers_for_a_tiny_scope_are_warned_about() -> None:
         "Two to four workers are enough."
     ]
     assert (await planned(LOOK, {"docs": DOCS}, subtasks=own[:4])).problems == ()
+    assert (await planned(LOOK, {"docs": DOCS}, subtasks=own, takes_any=True)).problems == ()
 
 
 async def test_a_single_small_subtask_is_handed_back() -> None:

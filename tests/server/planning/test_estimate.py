@@ -21,6 +21,12 @@ async def test_the_rules_engine_costs_time_and_nothing_else() -> None:
     )
 
 
+async def test_many_small_files_take_longer_than_one_of_their_size() -> None:
+    many = await planned("Find secrets", {"data": {f"{n}.txt": "x" for n in range(1_000)}})
+    one = await planned("Find secrets", {"data": {"all.txt": "x" * 1_000}})
+    assert many.estimate.seconds_low > 10 * one.estimate.seconds_low
+
+
 async def test_a_host_s_agents_are_priced_by_a_stated_rule_and_paid_by_the_host() -> None:
     own = tuple(Draft(objective=objective) for objective in ("red", "green", "blue"))
     plan = await planned("Compare these", subtasks=own)

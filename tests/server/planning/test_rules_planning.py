@@ -186,6 +186,24 @@ async def test_one_repository_is_looked_at_as_a_whole() -> None:
     assert scopes(plan) == {"app": ("app",)}
 
 
+async def test_a_monorepo_is_one_repository_unless_the_task_speaks_of_several() -> None:
+    tree = {"mono": {"package.json": "{}", **REPOS}}
+    assert scopes(await planned("Find secrets", tree)) == {"mono": ("mono",)}
+    assert list(scopes(await planned("Find secrets in these packages", tree))) == ["click", "django-5.2", "flask"]
+
+
+async def test_a_package_is_looked_at_as_a_whole_and_so_is_a_folder_with_a_few_scripts() -> None:
+    package = {"__init__.py": "", "a.py": "x", "b.py": "x"}
+    folder = {"a.py": "x", "b.py": "x", **{f"{n}.md": "x" for n in range(5)}}
+    plan = await planned("Find secrets", {"package": package, "folder": folder})
+    assert scopes(plan) == {"folder": ("folder",), "package": ("package",)}
+
+
+async def test_folders_are_looked_at_one_by_one_if_the_task_speaks_of_folders() -> None:
+    plan = await planned("Find secrets in each of the folders", {"data": {"a/x": "1", "b/x": "2", "c": "3"}})
+    assert scopes(plan) == {"a": ("data:a",), "b": ("data:b",)}
+
+
 async def test_a_large_repository_is_split_by_its_folders_hidden_files_included() -> None:
     tree = {f"{d}/{n}.txt": "x" for d in ("src", "web") for n in range(1_100)}
     tree |= {"package.json": "{}", ".env": "KEY=1", ".github/ci.yml": "on: push"}
@@ -344,6 +362,7 @@ async def test_a_worker_that_takes_anything_answers_questions_itself() -> None:
 async def test_a_worker_that_takes_anything_gets_topics_from_a_list() -> None:
     plan = await planned("Compare:\n- pgvector\n- qdrant", takes_any=True)
     assert list(scopes(plan)) == ["pgvector", "qdrant"]
+    assert list(scopes(await planned("Compare:\n- speed", takes_any=True))) == ["Compare: - speed"]
 
 
 async def test_a_worker_that_takes_anything_gets_the_whole_task_if_nothing_divides_it() -> None:
