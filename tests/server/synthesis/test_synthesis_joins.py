@@ -58,6 +58,7 @@ def test_subjects_are_alike_but_for_case_spaces_and_punctuation(one: str, other:
         ("The module imp was removed in 3.12", "the module imp is removed in 3.12.", True),
         ("It removes the cache on exit", "On exit it removed the cache", True),
         ("The limit is 30 seconds", "The limit is 60 seconds", False),
+        ("It is deprecated since 3.110", "It is deprecated since 3.111", False),
         ("It supports streaming over HTTP", "It does not support streaming over HTTP", False),
         (
             "requests is not pinned in the manifest of django",
@@ -89,7 +90,7 @@ async def test_one_worker_that_repeats_itself_is_no_support() -> None:
 async def test_a_deprecation_meets_its_uses_and_outranks_one_that_nobody_uses() -> None:
     joined = await report(
         [
-            found("upgrades.deprecates", "cgi", "cgi is deprecated", severity=Severity.medium),
+            found("upgrades.deprecates", "cgi", "cgi is deprecated", severity=Severity.critical),
             found("upgrades.deprecates", "imp", "imp is deprecated", severity=Severity.medium),
         ],
         [found("upgrades.uses", "imp", "setuptools imports imp")],
@@ -104,7 +105,7 @@ async def test_a_deprecation_meets_its_uses_and_outranks_one_that_nobody_uses() 
             ("setuptools imports imp [s2.1]", "flask calls imp.find_module [s3.1]"),
             ("no evidence",),
         ),
-        ("cgi", "medium", (), ("no evidence", "no use found")),
+        ("cgi", "critical", (), ("no evidence", "no use found")),
     ]
     assert fates(joined)["s4.1"] is Disposition.context
     assert joined.headline.startswith("1 thing on the way out is in use.")
@@ -117,6 +118,21 @@ async def test_what_is_said_of_one_name_in_a_module_says_nothing_about_the_modul
         engine="rules",
     )
     assert fates(joined) == {"s1.1": "cited", "s2.1": "context"}
+
+
+async def test_only_a_deprecation_holds_for_all_below_its_subject() -> None:
+    joined = await report(
+        [found("upgrades.counts", "asyncio", "asyncio has 30 modules")],
+        [found("upgrades.uses", "asyncio.run", "flask calls asyncio.run")],
+        engine="rules",
+    )
+    assert fates(joined) == {"s1.1": "cited", "s2.1": "context"}
+
+
+async def test_what_rules_count_in_two_places_is_no_contradiction() -> None:
+    lines = [[found("tests.few", "tests", f"{n} modules have no test")] for n in (3, 4)]
+    assert (await report(*lines, engine="rules")).conflicts == ()
+    assert len((await report(*lines, engine="host")).conflicts) == 1
 
 
 async def test_a_finding_whose_quotes_are_all_missing_is_left_out_and_said_to_be() -> None:

@@ -60,7 +60,7 @@ def runs(draw: st.DrawFn) -> tuple[list[Subtask], list[Result]]:
     return subtasks, results
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(runs(), st.integers(500, 4_000), st.booleans(), st.randoms(use_true_random=False))
 async def test_any_run_gives_one_report_within_its_size_with_every_finding_in_its_ledger(
     run: tuple[list[Subtask], list[Result]], max_chars: int, host: bool, rng: random.Random
@@ -179,6 +179,33 @@ def test_a_quote_keeps_its_characters_and_cannot_close_its_span() -> None:
         "`a\\|b`",
         "",
     ]
+
+
+def test_names_of_code_stay_readable_and_emphasis_is_escaped() -> None:
+    assert in_line("get_event_loop _is_ a*b") == "get_event_loop \\_is\\_ a\\*b"
+
+
+async def test_a_finding_merged_into_one_that_was_cut_did_not_reach_the_report() -> None:
+    many = tuple(Finding(subject=f"x{n}", claim="so it is " * 40) for n in range(20))
+    results = [Result.ended(one, findings=many) for one in ("s1", "s2")]
+    report = await synthesize("q", [], results, {}, max_chars=1_500, aside=inline)
+    lines = {line.finding: line for line in report.ledger}
+    assert [(lines[one].disposition, lines[one].into) for one in ("s1.1", "s2.1", "s1.20", "s2.20")] == [
+        ("cited", ""),
+        ("merged", "s1.1"),
+        ("below_cut", ""),
+        ("below_cut", "s1.20"),
+    ]
+
+
+async def test_a_full_report_keeps_room_for_what_is_missing_and_how_far_to_trust_it() -> None:
+    findings = tuple(Finding(subject=f"x{n}", claim="so it is " * 20) for n in range(90))
+    lost = [Result(subtask=f"s{n}", status=Status.failed, reason="it crashed") for n in range(2, 9)]
+    report = await synthesize(
+        "q", [], [Result.ended("s1", findings=findings), *lost], {}, max_chars=1_200, aside=inline
+    )
+    for part in ("## Findings", "## Not answered", "more entries would not fit", "Engine: rules, without a model."):
+        assert part in report.markdown
 
 
 def test_lone_surrogates_and_hidden_characters_are_harmless() -> None:
