@@ -47,8 +47,12 @@ def masked_line(line: str, secrets: Mapping[str, str] | None = None) -> str:
     """
     for secret in sorted(secrets or (), key=len, reverse=True):
         line = line.replace(secret, (secrets or {})[secret])
-    line = _LOGIN.sub(lambda m: f"{m[1] or m[3]}{MASK}", line)
-    return _RUN.sub(lambda m: masked(m[0]) if looks_random(m[0]) else m[0], line)
+    return _RUN.sub(lambda m: masked(m[0]) if looks_random(m[0]) else m[0], without_logins(line))
+
+
+def without_logins(line: str) -> str:
+    """The line with the passwords and tokens in its addresses (`://user:password@`, `://token@`) hidden."""
+    return _LOGIN.sub(lambda m: f"{m[1] or m[3]}{MASK}", line)
 
 
 def looks_random(text: str, least: int = 16) -> bool:

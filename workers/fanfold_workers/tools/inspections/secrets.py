@@ -12,7 +12,7 @@ from fanfold_workers.tools.toolbox import Answer, Inspect, Tool
 
 from .literals import literals
 from .masking import bits_per_char, identity, is_sequence, masked, masked_line
-from .survey import Survey, excerpt, projects
+from .survey import Survey, excerpt, projects, setting_of
 from .vendors import PRIVATE_KEY, VENDORS
 
 MAX_FINDINGS = 1_000
@@ -33,24 +33,6 @@ _INVENTED = re.compile(
     r"example|xxxx|\*\*\*|your|fake|dummy|sample|placeholder|redacted|change|insert|todo|replace|foobar|secret|invalid"
     r"|test|mock|demo|123456|abcdef|qwerty|deadbeef|0000000|password",
     re.IGNORECASE,
-)
-_SETTINGS = (
-    (
-        "in a test fixture",
-        re.compile(
-            r"(?:^|/)t/|(?:^|[/_.-])(?:tests?|testing|testdata|unit|fixtures?|mocks?|dummy[a-z]*|cassettes?|specs?|conftest)(?:[/_.-]|$)"
-        ),
-    ),
-    (
-        "in an example",
-        re.compile(r"(?:^|[/_.-])(?:examples?|samples?|demos?|tutorials?|gallery|stubs?)(?:[/_.\d-]|$)"),
-    ),
-    (
-        "in documentation",
-        re.compile(
-            r"(?:^|/)(?:docs?|docs_src|documentation|man)/|\.(?:rst|md|adoc|1)$|(?:^|/)(?:readme|changelog|changes|history|news|pkg-info|metadata$)"
-        ),
-    ),
 )
 
 
@@ -164,7 +146,7 @@ def _loose_hits(place: str, data: bytes) -> Iterator[Hit]:
 
 
 def _note(seen: dict[str, Sighting], path: str, source: str, data: bytes, hits: list[Hit]) -> None:
-    setting, line, counted = _setting(path), 1, 0
+    setting, line, counted = setting_of(path), 1, 0
     for hit in hits:
         line += data.count(b"\n", counted, hit.start)
         counted = hit.start
@@ -176,12 +158,6 @@ def _note(seen: dict[str, Sighting], path: str, source: str, data: bytes, hits: 
         if len(sighting.places) < MAX_PLACES:
             quote = _quote(data, hit, hits)
             sighting.places.append(Evidence(source=source, locator=f"L{line}", quote=quote))
-
-
-def _setting(path: str) -> str:
-    """Where a file stands, if not in what is shipped; "" otherwise."""
-    path = path.lower()
-    return next((setting for setting, form in _SETTINGS if form.search(path)), "")
 
 
 def _quote(data: bytes, hit: Hit, hits: list[Hit]) -> str:

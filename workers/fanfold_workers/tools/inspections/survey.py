@@ -30,9 +30,35 @@ MANIFESTS = frozenset(
         "gemfile",
         "pom.xml",
         "pkg-info",
+        "uv.lock",
+        "poetry.lock",
+        "package-lock.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "cargo.lock",
+        "go.work",
     }
 )
 """Names, in small letters, of files that stand at the top of a project."""
+
+_SETTINGS = (
+    (
+        "in a test fixture",
+        re.compile(
+            r"(?:^|/)t/|(?:^|[/_.-])(?:tests?|testing|testdata|unit|fixtures?|mocks?|dummy[a-z]*|cassettes?|specs?|conftest)(?:[/_.-]|$)"
+        ),
+    ),
+    (
+        "in an example",
+        re.compile(r"(?:^|[/_.-])(?:examples?|samples?|demos?|tutorials?|gallery|stubs?)(?:[/_.\d-]|$)"),
+    ),
+    (
+        "in documentation",
+        re.compile(
+            r"(?:^|/)(?:docs?|docs_src|documentation|man)/|\.(?:rst|md|adoc|1)$|(?:^|/)(?:readme|changelog|changes|history|news|pkg-info|metadata$)"
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +127,10 @@ class Survey:
         self._done = max(0, self._done - 1)
         self._left_out[reason] += 1
 
+    def dismiss(self) -> None:
+        """Take back that the last page was in scope at all: it is not what its name says."""
+        self._done, self._in_scope = max(0, self._done - 1), max(0, self._in_scope - 1)
+
     def examined(self) -> Examined:
         """How many of the text files in reach were looked at in full, and what was left out."""
         return Examined(done=self._done, in_scope=self._in_scope, unit=self.unit, left_out=self._reasons())
@@ -154,3 +184,9 @@ def excerpt(line: str, at: int = 0, most: int = 400) -> str:
     start = max([code + 1 for code in codes if code < at], default=start)
     end = min([code for code in codes if code >= at], default=end)
     return line[start:end].strip()
+
+
+def setting_of(path: str) -> str:
+    """Where a file stands by its path below its project, if not among what is shipped; "" otherwise."""
+    path = path.lower()
+    return next((setting for setting, form in _SETTINGS if form.search(path)), "")
