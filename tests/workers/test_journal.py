@@ -259,7 +259,8 @@ async def cancel_by_asyncio(step: int, work: Coroutine[Any, Any, str]) -> bool:
     return bool(task.cancelling())
 
 
-@pytest.mark.parametrize(
+Cancel = Callable[[int, Coroutine[Any, Any, str]], Awaitable[bool]]
+every_cancel = pytest.mark.parametrize(
     ("anyio_backend", "cancel"),
     [
         pytest.param("asyncio", cancel_by_scope, id="asyncio"),
@@ -267,8 +268,25 @@ async def cancel_by_asyncio(step: int, work: Coroutine[Any, Any, str]) -> bool:
         pytest.param("asyncio", cancel_by_asyncio, id="asyncio's own cancel"),
     ],
 )
+
+
+@every_cancel
+async def test_a_record_is_made_whenever_its_caller_is_cancelled(journal: Journal, cancel: Cancel) -> None:
+    async def work() -> str:
+        await journal.record(key, "paid")
+        return ""
+
+    for step in itertools.count(1):
+        key = f"k{step}"
+        cancelled = await cancel(step, work())
+        assert await journal.recall(key) == "paid"
+        if not cancelled:
+            break
+
+
+@every_cancel
 async def test_cancelled_at_any_await_work_is_recorded_if_it_was_done_and_free_if_not(
-    journal: Journal, cancel: Callable[[int, Coroutine[Any, Any, str]], Awaitable[bool]]
+    journal: Journal, cancel: Cancel
 ) -> None:
     outcomes = set[tuple[bool, bool]]()
     for step in itertools.count(1):

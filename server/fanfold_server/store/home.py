@@ -22,7 +22,7 @@ def default_home(environ: Mapping[str, str] | None = None) -> Path:
     """
     given = (os.environ if environ is None else environ).get("FANFOLD_HOME", "").strip()
     if not given:
-        return user_state_path("fanfold", appauthor=False)
+        return user_state_path("fanfold")
     try:
         return Path(given).expanduser().absolute()
     except RuntimeError as error:

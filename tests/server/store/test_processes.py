@@ -56,6 +56,9 @@ async def process(home: Path, script: str, backend: str = "asyncio") -> AsyncGen
     finally:
         if child.returncode is None:
             child.kill()
+        assert child.stdout
+        async for _ in child.stdout:
+            pass
         await child.aclose()
 
 

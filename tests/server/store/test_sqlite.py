@@ -200,6 +200,7 @@ async def locked_until_the_loop_has_turned(home: Path, how: str = "IMMEDIATE") -
     """Somebody else is writing, and stops only because the event loop goes on."""
     with stranger(home) as other:
         other.execute(f"BEGIN {how}")
+        other.execute("SELECT * FROM sqlite_master").fetchall()
 
         async def unlock() -> None:
             await anyio.sleep(0.05)
@@ -226,9 +227,10 @@ async def test_the_loop_goes_on_while_a_journal_is_opened_and_closed(home: Path,
         assert third.execute("SELECT count(*) FROM entries").fetchone() == (0,)
 
 
-async def test_opening_waits_for_whoever_is_making_the_journal_just_now(home: Path) -> None:
+@pytest.mark.parametrize("how", ["EXCLUSIVE", "IMMEDIATE", "DEFERRED"])
+async def test_opening_waits_for_whoever_is_making_the_journal_just_now(home: Path, how: str) -> None:
     put(home / "journal.db")
-    async with locked_until_the_loop_has_turned(home, "EXCLUSIVE"), open_journal(home) as journal:
+    async with locked_until_the_loop_has_turned(home, how), open_journal(home) as journal:
         assert await journal.record("k", "v")
 
 
@@ -424,7 +426,7 @@ async def test_a_release_that_the_disk_refuses_is_made_up_for(journal: SqliteJou
 
 
 def test_the_home_is_the_systems_place_for_state_unless_the_environment_names_one(tmp_path: Path) -> None:
-    assert default_home({}) == default_home({"FANFOLD_HOME": " "}) == user_state_path("fanfold", appauthor=False)
+    assert default_home({}) == default_home({"FANFOLD_HOME": " "}) == user_state_path("fanfold")
     assert default_home({"FANFOLD_HOME": str(tmp_path)}) == tmp_path
     assert default_home({"FANFOLD_HOME": "~/x"}) == Path("~/x").expanduser()
     assert default_home({"FANFOLD_HOME": "x"}) == Path.cwd() / "x"
@@ -524,7 +526,7 @@ async def follow(schedule: list[tuple[str, int, Any]], homes: Path) -> None:
                 owners[who] = await stacks[who].enter_async_context(open_journal(home))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(st.lists(steps, max_size=25))
 def test_any_schedule_of_two_owners_goes_as_a_plain_dict_would(schedule: list[tuple[str, int, Any]]) -> None:
     with TemporaryDirectory() as homes:
