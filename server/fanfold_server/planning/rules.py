@@ -137,7 +137,8 @@ def _mode(groups: Sequence[tuple[Item, ...]], items: Sequence[Item], survey: Sur
         return Mode.single, "Do it yourself: nothing says how to divide it."
     if reach.within(SMALL_FILES, SMALL_BYTES):
         return Mode.single, f"Do it yourself: one look at {some(places)} answers it."
-    return Mode.parallel, f"One worker: it reads {reach.files} files, so that your context need not."
+    least = "at least " if reach.capped else ""
+    return Mode.parallel, f"One worker: it reads {least}{reach.files} files, so that your context need not."
 
 
 def _draft(task: Task, choice: Choice, group: tuple[Item, ...], groups: int, reach: tuple[str, ...]) -> Draft:

@@ -54,7 +54,8 @@ class Survey:
     """One look at the roots, remembered while a plan is drawn up, so that no place is walked twice."""
 
     roots: Mapping[str, Root]
-    _reach: dict[str, Reach | None] = field(default_factory=dict[str, Reach | None])
+    _reach: dict[str, Reach] = field(default_factory=dict[str, Reach])
+    _there: dict[str, bool] = field(default_factory=dict[str, bool])
     _children: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     _left: int = PLAN_FILES
     _compared: int = 0
@@ -63,11 +64,13 @@ class Survey:
 
     def has(self, place: str) -> bool:
         """Whether there is anything of that name."""
-        return self._look(place) is not None
+        if place not in self._there:
+            self._there[place] = place in self._reach or (not leaves(place) and self._sizes(place, 1) is not None)
+        return self._there[place]
 
     def reach(self, places: Iterable[str]) -> Reach:
         """Files and bytes at or below the places; those that don't exist count nothing, compiled files neither."""
-        return sum((self._look(place) or Reach() for place in places), start=Reach())
+        return sum((self._look(place) for place in places), start=Reach())
 
     def children(self, place: str) -> tuple[str, ...]:
         """Names directly below a place, folders with a trailing `/`; empty if it is no folder."""
@@ -132,22 +135,26 @@ class Survey:
         found = process.extract(name[:200], choices, scorer=fuzz.ratio, processor=plain, limit=3, score_cutoff=NEAR)
         return [choice for choice, _, _ in found]
 
-    def _look(self, place: str) -> Reach | None:
-        if place not in self._reach:
-            self._reach[place] = None if leaves(place) else self._count(place)
-        return self._reach[place]
+    def _look(self, place: str) -> Reach:
+        if place not in self._reach and self.has(place):
+            self._reach[place] = self._count(place)
+        return self._reach.get(place, Reach())
 
-    def _count(self, place: str) -> Reach | None:
-        name, path = split_place(place)
+    def _count(self, place: str) -> Reach:
         most = max(1, min(PLACE_FILES, self._left))
-        try:
-            sizes = [f.size for f in islice(self.roots[name].walk(path), most + 1) if not f.path.endswith(".pyc")]
-        except (FanfoldError, OSError, KeyError):
-            return None
+        sizes = self._sizes(place, most + 1) or []
         self._left = max(0, self._left - len(sizes))
         counted = sizes[:most]
         read = sum(min(size, MAX_READ_BYTES) for size in counted)
         return Reach(len(counted), sum(counted), read, len(sizes) > most)
+
+    def _sizes(self, place: str, most: int) -> list[int] | None:
+        """Sizes of the first files of a place; None if there is no such place."""
+        name, path = split_place(place)
+        try:
+            return [f.size for f in islice(self.roots[name].walk(path), most) if not f.path.endswith(".pyc")]
+        except (FanfoldError, OSError, KeyError):
+            return None
 
 
 def leaves(place: str) -> bool:

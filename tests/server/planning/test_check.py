@@ -131,12 +131,12 @@ async def test_errors_come_before_warnings() -> None:
 async def test_unknown_tools_and_checks_are_errors() -> None:
     own = (
         Draft(objective="one", checks=("secret",)),
-        Draft(objective="two", tools=("raed",)),
+        Draft(objective="two", tools=("rea",)),
         Draft(objective="three", checks=("tests",), tools=("read",)),
     )
     assert told(await planned(LOOK, {"repos": REPOS}, subtasks=own)) == [
         "error subtasks[0].checks[0]: There is no check called 'secret'. Did you mean secrets?",
-        "error subtasks[1].tools[0]: There is no tool called 'raed'. Did you mean read?",
+        "error subtasks[1].tools[0]: There is no tool called 'rea'. Did you mean read?",
         "error subtasks[2].tools: The check 'tests' is not among its tools. Add 'tests' to them, or leave tools out.",
     ]
 
