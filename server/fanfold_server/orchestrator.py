@@ -91,7 +91,8 @@ class Orchestrator:
         self._anew: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
-        self.journal: Journal = self._given or await self._stack.enter_async_context(open_journal(self._home))
+        disk = None if self._given else await self._stack.enter_async_context(open_journal(self._home))
+        self.journal = cast("Journal", self._given or disk)
         self.runs = Runs(self.journal, self._worker)
         self.refs = Refs(self.runs)
         self._jobs = Jobs(await self._stack.enter_async_context(anyio.create_task_group()))
@@ -180,17 +181,20 @@ class Orchestrator:
         with self.heard(run, told):
             return await self._waited(plan, wait, going)
 
+    def listen(self, run_id: str, told: Told) -> None:
+        """From now on `told` hears of what happens in that run in this process."""
+        self._listeners.setdefault(run_id, []).append(told)
+
     @contextmanager
     def heard(self, run_id: str, told: Told | None) -> Generator[None]:
         """While it is entered, `told` hears of what happens in that run in this process."""
-        listeners = self._listeners.setdefault(run_id, [])
         if told:
-            listeners.append(told)
+            self.listen(run_id, told)
         try:
             yield
         finally:
             if told:
-                listeners.remove(told)
+                self._listeners[run_id].remove(told)
 
     async def _waited(self, plan: Plan, wait: float | None, going: tuple[RunState, ...]) -> Run:
         run = run_of(plan.id)
@@ -237,9 +241,12 @@ class Orchestrator:
 
     async def view(self, plan: Plan) -> Run:
         """The plan's run as it stands, from memory where it is going on in this process."""
-        if live := self._live.get(run_of(plan.id)):
+        run = run_of(plan.id)
+        if live := self._live.get(run):
             return self.runs.seen(plan, live.results, running=True)
-        return await self.runs.view(plan)
+        seen = await self.runs.view(plan)
+        starting = seen.state is RunState.interrupted and self._jobs.going(run)
+        return seen.model_copy(update={"state": RunState.running}) if starting else seen
 
     async def cancel(self, run_id: str) -> Run:
         """Stop a run wherever it is going on. What has ended stays; the rest is cancelled or skipped.
