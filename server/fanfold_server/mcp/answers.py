@@ -318,6 +318,11 @@ class PageRead(Answer):
         yield self.text
 
 
+def room_for(asked: int) -> int:
+    """Characters of an answer at most whose caller asked for so many of text; as JSON they weigh up to half more."""
+    return min(MAX_ROOM, ROOM + max(0, asked - 8_000) * 3 // 2)
+
+
 def fullest(most: int, build: Callable[[int], A], room: int = ROOM) -> A:
     """The answer with as many of `most` things in it as there is room for; with none if even that is too much."""
     if (whole := build(most)).size() <= room:

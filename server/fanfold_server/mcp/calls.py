@@ -15,8 +15,6 @@ from mcp.server.mcpserver import Context
 
 from fanfold_server.dispatch.events import Event, Told
 from fanfold_server.mcp.answers import (
-    MAX_ROOM,
-    ROOM,
     Answer,
     Dispatched,
     Next,
@@ -26,6 +24,7 @@ from fanfold_server.mcp.answers import (
     Synthesized,
     again,
     following,
+    room_for,
 )
 from fanfold_server.mcp.arguments import (
     CancelArguments,
@@ -74,6 +73,7 @@ class Calls:
 
     fanfold: Orchestrator
     wait: float | None = None
+    _news: dict[str, list[Finding]] = field(default_factory=dict[str, list[Finding]])
     _paces: dict[str, tuple[float, int]] = field(default_factory=dict[str, tuple[float, int]])
 
     async def plan(self, given: PlanArguments, host: Host) -> Planned:
@@ -96,17 +96,26 @@ class Calls:
     async def dispatch(self, given: DispatchArguments, host: Host) -> Dispatched:
         """See the tool."""
         plan = await self.fanfold.runs.plan(given.plan_id)
-        found: list[Finding] = []
-
-        def note(event: Event) -> None:
-            found[:] = weightier(found, event.findings)
-
+        news = self._news_of(run_of(plan.id))
         wait = self._patience(host, given.wait_seconds)
         begun = anyio.current_time()
         work = partial(self._dispatch, given, wait, given.wait_seconds is not None)
-        run = await telling(host, work, note)
+        run = await telling(host, work)
         same = again("dispatch", given.model_dump(mode="json", exclude_unset=True))
+        found = list(news)
+        news.clear()
         return self._standing(plan, run, same, found, self._eta(run, begun))
+
+    def _news_of(self, run_id: str) -> list[Finding]:
+        """The weightiest findings since the last answer about that run, kept up from now on."""
+        if run_id not in self._news:
+            news = self._news[run_id] = []
+
+            def note(event: Event) -> None:
+                news[:] = weightier(news, event.findings)
+
+            self.fanfold.listen(run_id, note)
+        return self._news[run_id]
 
     async def _dispatch(self, given: DispatchArguments, wait: float, asked: bool, told: Told) -> Run:
         # A host whose own sub-agents are to do the rest cannot start them while it waits for this very call:
@@ -172,7 +181,7 @@ class Calls:
         """See the tool."""
         ref, limit = ref_of(given.ref), given.limit
         asked = limit if "limit" in given.model_fields_set else None
-        room = min(MAX_ROOM, ROOM + max(0, limit - 8_000))
+        room = room_for(limit)
         while True:
             page = await self.fanfold.refs.read(ref, given.offset, limit, given.find)
             answer = shown_page(page, asked, given.find)

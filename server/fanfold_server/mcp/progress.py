@@ -37,38 +37,38 @@ class Lines:
         """Send what comes in, at most BURST lines each PAUSE_SECONDS, until cancelled."""
         while True:
             await self._news.wait()
-            self._news = anyio.Event()
-            events = list(self._pending)
-            self._pending.clear()
-            if len(events) > BURST:
-                await self._send(events[-1], f"(+{len(events) - 1}) ")
-            else:
-                for event in events:
-                    await self._send(event)
+            await self.flush()
             await anyio.sleep(PAUSE_SECONDS)
+
+    async def flush(self) -> None:
+        """Send what has come in since."""
+        self._news = anyio.Event()
+        events = list(self._pending)
+        self._pending.clear()
+        if len(events) > BURST:
+            await self._send(events[-1], f"(+{len(events) - 1}) ")
+            return
+        for event in events:
+            await self._send(event)
 
     async def _send(self, event: Event, before: str = "") -> None:
         self._told = max(float(event.ended), self._told + STEP)
         await self.context.report_progress(self._told, event.total, (before + event.line())[:180])
 
 
-async def telling(context: Context[Any, Any], work: Callable[[Told], Awaitable[T]], *also: Told) -> T:
-    """The work's own result; what it tells meanwhile goes to the host as progress, and to `also`."""
+async def telling(context: Context[Any, Any], work: Callable[[Told], Awaitable[T]]) -> T:
+    """The work's own result; what it tells meanwhile goes to the host as progress."""
     lines = Lines(context)
-
-    def told(event: Event) -> None:
-        for hear in (lines.hear, *also):
-            hear(event)
-
     failure: Exception | None = None
     result: list[T] = []
     async with anyio.create_task_group() as group:
         group.start_soon(lines.send)
         try:
-            result.append(await work(told))
+            result.append(await work(lines.hear))
         except Exception as error:
             failure = error
         group.cancel_scope.cancel()
     if failure:
         raise failure
+    await lines.flush()
     return result[0]

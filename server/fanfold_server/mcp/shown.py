@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from fanfold_server.mcp.answers import (
-    MAX_ROOM,
     ROOM,
     Claim,
     Disagreement,
@@ -24,6 +23,7 @@ from fanfold_server.mcp.answers import (
     clipped,
     following,
     fullest,
+    room_for,
 )
 from fanfold_server.records import Conflict, Gap, Mode, Plan, Problem, Report, Run, RunState
 from fanfold_server.refs import Page
@@ -155,7 +155,7 @@ def dispatched(
 def weightier(known: Sequence[Finding], new: Sequence[Finding], count: int = 5) -> list[Finding]:
     """The few findings of both that matter most, each once."""
     every = {finding.id: finding for finding in (*known, *new)}
-    return sorted(every.values(), key=lambda f: (SEVERITIES.index(f.severity), -f.confidence))[:count]
+    return sorted(every.values(), key=lambda f: (SEVERITIES.index(f.severity), -f.confidence, f.id))[:count]
 
 
 def _claim(f: Finding) -> Claim:
@@ -237,7 +237,7 @@ def synthesized(
     report: Report, run: Run, *, max_chars: int, warnings: Sequence[str], after: Next | None
 ) -> Synthesized:
     """A report, whole if it fits, with as many of its conflicts and gaps spelled out besides as there is room for."""
-    room = min(MAX_ROOM, ROOM + max(0, max_chars - 8_000))
+    room = room_for(max_chars)
     gaps = [_gap(gap) for gap in report.gaps[:FEW]]
     conflicts = [_conflict(conflict) for conflict in report.conflicts[:FEW]]
 
