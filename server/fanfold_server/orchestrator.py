@@ -30,7 +30,8 @@ from fanfold_server.planning import Planner, make_plan
 from fanfold_server.records import Handed, Plan, Report, Run, RunState, Task
 from fanfold_server.refs import Refs
 from fanfold_server.runs import Runs, digest, run_of
-from fanfold_server.store import default_home, open_journal
+from fanfold_server.settings import default_home
+from fanfold_server.store import open_journal
 from fanfold_server.submission import Receipt, Submission, handed_plan, read_findings
 from fanfold_server.synthesis import synthesize, verified
 from fanfold_workers.aside import Aside, in_thread
@@ -198,7 +199,7 @@ class Orchestrator:
 
     async def _waited(self, plan: Plan, wait: float | None, going: tuple[RunState, ...]) -> Run:
         run = run_of(plan.id)
-        ended = (await self.runs.view(plan)).state is RunState.done
+        ended = await self.runs.state(plan) is RunState.done
         job = None if ended else self._jobs.start(run, partial(self._run, plan))
         with anyio.move_on_after(wait):
             if job:
@@ -233,7 +234,9 @@ class Orchestrator:
         dispatch.stop()
 
     async def _at_rest(self, plan: Plan, *going: RunState) -> bool:
-        return (await self.view(plan)).state not in going
+        live = self._live.get(run_of(plan.id))
+        state = self.runs.seen(plan, live.results, running=True).state if live else await self.runs.state(plan)
+        return state not in going
 
     def _tell(self, run: str, event: Event) -> None:
         for told in self._listeners.get(run, ()):

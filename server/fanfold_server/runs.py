@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from fanfold_server.dispatch.dispatcher import Attempt
 from fanfold_server.dispatch.notes import noted
 from fanfold_server.records import Plan, Run, RunState
-from fanfold_workers.contract import Result, Status
+from fanfold_workers.contract import Result, Status, Subtask
 from fanfold_workers.errors import UnknownNameError
 from fanfold_workers.journal import Journal
 from fanfold_workers.work import Worker
@@ -79,7 +79,7 @@ class Runs:
         return run
 
     async def keep_directories(self, run: str, directories: Mapping[str, Path]) -> None:
-        """Record where the run's roots are, for a later process to go on over the same ones. Never shown to a host."""
+        """Record where the run's roots are, for a later process to go on over the same. Never shown to a host."""
         absolute = {name: path.absolute() for name, path in directories.items()}
         if absolute:
             await self.journal.record(f"roots/{run}", _DIRECTORIES.dump_json(absolute).decode())
@@ -102,7 +102,7 @@ class Runs:
 
     async def round(self, plan: Plan) -> int:
         """How often the run was retried."""
-        return len(await self.journal.entries(f"{run_of(plan.id)}/retries/"))
+        return len(await self.journal.entries(f"{run_of(plan.id)}/retries/", keys_only=True))
 
     async def results(self, attempts: tuple[Attempt, ...]) -> dict[str, Result]:
         """The Results so far, by subtask id, in plan order."""
@@ -133,26 +133,34 @@ class Runs:
 
     async def view(self, plan: Plan) -> Run:
         """The plan's run as it stands."""
-        attempts = await self.attempts(plan)
-        results = await self.results(attempts)
-        living = await self.journal.entries(f"{run_of(plan.id)}/at/")
-        return self.seen(plan, results, running=bool(living))
+        results = await self.results(await self.attempts(plan))
+        return self.seen(plan, results, running=await self._attended(plan))
+
+    async def state(self, plan: Plan) -> RunState:
+        """The state of the plan's run, without reading any Result."""
+        entries = await self.journal.entries(f"{run_of(plan.id)}/results/", keys_only=True)
+        recorded = {entry.key for entry in entries if entry.value is not None}
+        waiting = [a.subtask for a in await self.attempts(plan) if a.key not in recorded]
+        return self._state(waiting, running=await self._attended(plan))
+
+    async def _attended(self, plan: Plan) -> bool:
+        return bool(await self.journal.entries(f"{run_of(plan.id)}/at/", keys_only=True))
+
+    def _state(self, waiting: Sequence[Subtask], *, running: bool) -> RunState:
+        if not waiting:
+            return RunState.done
+        if running:
+            return RunState.running
+        accepted = any(self.worker.accepts(subtask) for subtask in waiting)
+        return RunState.interrupted if accepted else RunState.waiting
 
     def seen(self, plan: Plan, results: Mapping[str, Result], *, running: bool) -> Run:
         """The run as these Results make it."""
         waiting = [subtask for subtask in plan.subtasks if subtask.id not in results]
-        if not waiting:
-            state = RunState.done
-        elif running:
-            state = RunState.running
-        elif any(self.worker.accepts(subtask) for subtask in waiting):
-            state = RunState.interrupted
-        else:
-            state = RunState.waiting
         return Run(
             id=run_of(plan.id),
             plan=plan.id,
-            state=state,
+            state=self._state(waiting, running=running),
             total=len(plan.subtasks),
             counts=dict(Counter(result.status for result in results.values())),
             waiting_for=tuple(subtask.id for subtask in waiting),

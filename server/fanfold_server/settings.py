@@ -40,11 +40,27 @@ class Settings:
         """
         named = [part for part in environ.get("FANFOLD_ROOTS", "").split(os.pathsep) if part.strip()]
         return cls(
-            home=Path(environ["FANFOLD_HOME"]) if environ.get("FANFOLD_HOME") else user_state_path("fanfold"),
+            home=default_home(environ),
             roots=_roots([("FANFOLD_ROOTS", text) for text in named] + [("--root", text) for text in roots]),
             width=int(_number(environ, "FANFOLD_WIDTH", 1, 256) or 8),
             wait=_number(environ, "FANFOLD_WAIT", 1, 3_600),
         )
+
+
+def default_home(environ: Mapping[str, str] | None = None) -> Path:
+    """FANFOLD_HOME if it is set and not blank, else the system's folder for user state.
+
+    Raises:
+        InputError: if FANFOLD_HOME begins with the `~` of nobody known.
+    """
+    given = (os.environ if environ is None else environ).get("FANFOLD_HOME", "").strip()
+    if not given:
+        return user_state_path("fanfold")
+    try:
+        return Path(given).expanduser().absolute()
+    except RuntimeError as error:
+        msg = f"There is no home directory behind {given[:200]}."
+        raise InputError(msg, field="FANFOLD_HOME", remedy="Spell the folder out.") from error
 
 
 def _roots(given: Iterable[tuple[str, str]]) -> dict[str, Path]:

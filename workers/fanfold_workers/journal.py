@@ -186,12 +186,18 @@ async def once(journal: Journal, key: str, work: Callable[[], Awaitable[str]], /
         if isinstance(claim, Done):
             return claim.value
         if isinstance(claim, Mine):
-            return await _made(journal, claim, work)
+            return await made(journal, claim, work)
         await anyio.sleep(pause)
         pause = min(pause * 2, MAX_POLL_SECONDS)
 
 
-async def _made(journal: Journal, mine: Mine, work: Callable[[], Awaitable[str]]) -> str:
+async def made(journal: Journal, mine: Mine, work: Callable[[], Awaitable[str]], /) -> str:
+    """Do claimed work and record it; the value that stands. The claim is given up if `work` raises or is cancelled.
+
+    Raises:
+        JournalError: when the disk refuses.
+        Exception: whatever `work` raises.
+    """
     try:
         value = await work()
         first = await journal.record(mine.key, value)

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 import anyio
@@ -10,7 +11,7 @@ import anyio
 from fanfold_server.dispatch.events import Event, Kind, Told
 from fanfold_server.dispatch.notes import JournalNotes
 from fanfold_workers.contract import MAX_FINDINGS, Finding, Result, Status, Subtask, numbered
-from fanfold_workers.journal import MAX_POLL_SECONDS, POLL_SECONDS, Done, Journal, Mine
+from fanfold_workers.journal import MAX_POLL_SECONDS, POLL_SECONDS, Done, Journal, Mine, made
 from fanfold_workers.work import Worker
 
 USABLE = frozenset({Status.ok, Status.partial, Status.timed_out, Status.truncated, Status.over_budget})
@@ -98,7 +99,7 @@ class Dispatch:
                 if isinstance(claim, Done):
                     return Result.model_validate_json(claim.value)
                 if isinstance(claim, Mine):
-                    return await self._recorded(attempt, claim)
+                    return Result.model_validate_json(await made(self.journal, claim, partial(self._made, attempt)))
             await anyio.sleep(pause)
             pause = min(pause * 2, MAX_POLL_SECONDS)
 
@@ -109,20 +110,10 @@ class Dispatch:
             await anyio.sleep(MAX_POLL_SECONDS)
         return None
 
-    async def _recorded(self, attempt: Attempt, mine: Mine) -> Result:
-        try:
-            result = await self._made(attempt)
-            await self.journal.record(mine.key, result.model_dump_json())
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await self.journal.release(mine)
-            raise
-        return result
-
-    async def _made(self, attempt: Attempt) -> Result:
+    async def _made(self, attempt: Attempt) -> str:
         subtask = attempt.subtask
         if why := self._why_not(subtask):
-            return self._ended_by(subtask, Status.skipped, why, attempt.number)
+            return self._ended_by(subtask, Status.skipped, why, attempt.number).model_dump_json()
         notes = JournalNotes(self.journal, attempt.notes, subtask.id, lambda found: self._found(subtask, found))
         self._tell("started", subtask)
         started = anyio.current_time()
@@ -130,7 +121,7 @@ class Dispatch:
         with anyio.move_on_after(subtask.limits.seconds) as scope, self._stoppable(scope):
             result = await attempted(self.worker, subtask, notes)
         result = result or self._cut(subtask)
-        return settled(result, notes, attempt.number, anyio.current_time() - started)
+        return settled(result, notes, attempt.number, anyio.current_time() - started).model_dump_json()
 
     def _why_not(self, subtask: Subtask) -> str:
         if self.stopping:

@@ -3,31 +3,12 @@
 import errno
 import os
 import sqlite3
-from collections.abc import Mapping
 from pathlib import Path
 
-from platformdirs import user_state_path
-
-from fanfold_workers.errors import InputError, JournalError
+from fanfold_workers.errors import JournalError
 
 ELSEWHERE = "Set FANFOLD_HOME to a folder on a local disk that you can write to."
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-def default_home(environ: Mapping[str, str] | None = None) -> Path:
-    """FANFOLD_HOME if it is set and not blank, else the system's folder for user state.
-
-    Raises:
-        InputError: if FANFOLD_HOME begins with the `~` of nobody known.
-    """
-    given = (os.environ if environ is None else environ).get("FANFOLD_HOME", "").strip()
-    if not given:
-        return user_state_path("fanfold")
-    try:
-        return Path(given).expanduser().absolute()
-    except RuntimeError as error:
-        msg = f"There is no home directory behind {given[:200]}."
-        raise InputError(msg, field="FANFOLD_HOME", remedy="Spell the folder out.") from error
 
 
 def private_file(path: Path) -> None:

@@ -18,13 +18,12 @@ import pytest
 from anyio import to_thread
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from platformdirs import user_state_path
 
-from fanfold_server.store import SqliteJournal, default_home, open_journal
+from fanfold_server.store import SqliteJournal, open_journal
 from fanfold_server.store.owner import begin
 from fanfold_server.store.rows import Rows
 from fanfold_server.store.schema import VERSION, migrate
-from fanfold_workers.errors import InputError, JournalError, NewerJournalError
+from fanfold_workers.errors import JournalError, NewerJournalError
 from fanfold_workers.journal import Busy, Claim, Done, Mine, once
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="permission bits and resource limits are POSIX's")
@@ -423,15 +422,6 @@ async def test_a_release_that_the_disk_refuses_is_made_up_for(journal: SqliteJou
 
 
 # -- home ----------------------------------------------------------------------------------------------------
-
-
-def test_the_home_is_the_systems_place_for_state_unless_the_environment_names_one(tmp_path: Path) -> None:
-    assert default_home({}) == default_home({"FANFOLD_HOME": " "}) == user_state_path("fanfold")
-    assert default_home({"FANFOLD_HOME": str(tmp_path)}) == tmp_path
-    assert default_home({"FANFOLD_HOME": "~/x"}) == Path("~/x").expanduser()
-    assert default_home({"FANFOLD_HOME": "x"}) == Path.cwd() / "x"
-    with pytest.raises(InputError, match="FANFOLD_HOME: "):
-        default_home({"FANFOLD_HOME": "~nobody-of-that-name/x"})
 
 
 # -- the range of a prefix -----------------------------------------------------------------------------------
