@@ -208,11 +208,8 @@ async def test_stopping_cancels_what_runs_keeps_its_notes_and_skips_the_rest():
         await anyio.sleep(10)
         dispatch.stop()
     assert anyio.current_time() - begun == 10
-    assert {name: (r.status, len(r.findings)) for name, r in dispatch.results.items()} == {
-        "a": (Status.cancelled, 1),
-        "b": (Status.skipped, 0),
-        "c": (Status.skipped, 0),
-    }
+    ended = sorted((r.status, len(r.findings)) for r in dispatch.results.values())
+    assert ended == [(Status.cancelled, 1), (Status.skipped, 0), (Status.skipped, 0)]
 
 
 async def test_two_dispatches_of_one_run_do_the_work_once():
