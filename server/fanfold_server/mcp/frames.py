@@ -25,9 +25,11 @@ ENDS_BYTES = 4096
 """How much of either end of a line is looked at for its id."""
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_ID = rb'"id"\s*:\s*(-?\d+|"(?:[^"\\]|\\.){1,200}")'
-_HEAD = re.compile(rb'^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?' + _ID)
-_TAIL = re.compile(_ID + rb'\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$')
+_ID = rb'"id"\s*:\s*(-?\d+|"(?:[^"\\]|\\.){1,200}")\s*'
+_VERSION = rb'"jsonrpc"\s*:\s*"2\.0"\s*'
+_HEAD = re.compile(rb"^\s*\{\s*(?:" + _VERSION + rb",\s*)?" + _ID)
+_TAILS = (re.compile(_VERSION + rb",\s*" + _ID + rb"\}\s*$"), re.compile(_ID + rb",\s*" + _VERSION + rb"\}\s*$"))
+"""Clients write the id first or last; inside the arguments it has no version beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ def _refused(data: bytes, code: int, message: str) -> Refusal:
 
 def _id_of(data: bytes) -> RequestId | None:
     """The id of an unread request, where it stands at either end; None if it doesn't."""
-    if not (found := _HEAD.search(data[:ENDS_BYTES]) or _TAIL.search(data[-ENDS_BYTES:])):
+    tail = data[-ENDS_BYTES:]
+    found = _HEAD.search(data[:ENDS_BYTES]) or next(filter(None, (end.search(tail) for end in _TAILS)), None)
+    if not found:
         return None
     try:
         value: object = json.loads(found[1])
