@@ -19,7 +19,7 @@ from fanfold_workers.tools.disk import DiskRoot
 
 from .looking import stored
 from .outcome import Exit
-from .terminal import harmless, is_lively
+from .terminal import harmless, is_lively, put_styled
 
 Mark = Literal["ok", "warn", "fail"]
 
@@ -171,4 +171,4 @@ def _print(line: Line) -> None:
     if is_lively(sys.stdout) and not os.environ.get("NO_COLOR"):
         mark = click.style(mark, fg=COLORS[line.mark])
     remedy = f"\n{'':19}-> {line.remedy}" if line.remedy else ""
-    click.echo(f"{mark}  {line.what:<12} {harmless(line.seen)}{harmless(remedy)}")
+    put_styled(f"{mark}  {line.what:<12} {harmless(line.seen)}{harmless(remedy)}")

@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-import click
-
 from fanfold_server.records import Plan, Run, RunState
 from fanfold_server.refs import DEFAULT_PAGE_CHARS, MAX_PAGE_CHARS, Page, Refs
 from fanfold_server.runs import Runs
@@ -19,7 +17,7 @@ from fanfold_workers.contract import Status
 from fanfold_workers.rules import RulesWorker
 from fanfold_workers.tools.catalog import shipped
 
-from .terminal import one_line, put, put_paged, say
+from .terminal import one_line, put, put_paged, put_styled, say
 
 PIPED_COLUMNS = 200
 """Width of a table that no terminal limits."""
@@ -62,7 +60,7 @@ async def runs(settings: Settings, limit: int) -> int:
     async with stored(settings) as refs:
         recent = await refs.recent(limit)
     if recent:
-        click.echo(_table(recent))
+        put_styled(_table(recent))
     else:
         say('No runs yet. Begin with: fanfold run "…" --root DIR')
     return 0

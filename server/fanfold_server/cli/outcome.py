@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import click
 
 from fanfold_workers.errors import CannotDoError, FanfoldError, InputError
 
-from .terminal import say
+from .terminal import UnheardError, say
 
 
 class Exit(IntEnum):
@@ -49,10 +50,7 @@ def exit_code(command: Callable[[], object]) -> int:
     """Do the command; its exit code. Whatever it raises becomes one line on stderr and a code."""
     try:
         code = command()
-        sys.stdout.flush()
         return code if isinstance(code, int) else Exit.complete
-    except BrokenPipeError:
-        return _unheard()
     except (KeyboardInterrupt, click.Abort):
         return Exit.interrupted
     except Exception as error:
@@ -60,6 +58,8 @@ def exit_code(command: Callable[[], object]) -> int:
 
 
 def _told(error: Exception) -> int:
+    if isinstance(error, UnheardError):
+        return _unheard()
     if os.environ.get("FANFOLD_DEBUG", "") not in {"", "0"}:
         import traceback
 
@@ -70,8 +70,6 @@ def _told(error: Exception) -> int:
     if isinstance(error, FanfoldError):
         say(f"error: {_spelled(error)}", color="red")
         return Exit.usage if isinstance(error, InputError) else Exit.error
-    if isinstance(error, BrokenPipeError):
-        return _unheard()
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     say(f"error: {what} (This is a bug of fanfold. FANFOLD_DEBUG=1 shows where.)", color="red")
     return Exit.error
@@ -91,7 +89,7 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _spelled(error: FanfoldError) -> str:
-    name = OPTIONS.get(error.field, error.field)
+    name = OPTIONS.get(re.split(r"[.\[]", error.field)[0], error.field)
     if isinstance(error, CannotDoError) and name == "TASK":
         remedy = _other_ways()
     else:

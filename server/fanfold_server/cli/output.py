@@ -50,7 +50,7 @@ class Output:
 
         Raises:
             InputError: if the disk refuses the file.
-            BrokenPipeError: if whoever read stdout has gone.
+            UnheardError: if whoever read stdout has gone.
         """
         text = report.model_dump_json(indent=1) if self.form == "json" else report.markdown
         if self.file is None:

@@ -3,7 +3,8 @@
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import TypeVar
@@ -29,10 +30,15 @@ class Stop:
 
     signal: int = 0
 
-    def listen(self) -> None:
-        """Take note of Ctrl-C and SIGTERM from now on."""
-        signal.signal(signal.SIGINT, self._heard)
-        signal.signal(signal.SIGTERM, self._heard)
+    @contextmanager
+    def listening(self) -> Generator[None]:
+        """Take note of Ctrl-C and SIGTERM until the end of the block."""
+        before = {number: signal.signal(number, self._heard) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     @property
     def exit_code(self) -> int:
@@ -64,6 +70,6 @@ class Stop:
 def until_stopped(work: Callable[[], Awaitable[int]]) -> int:
     """Run the work on an event loop of its own; its exit code, or that of the signal that ended it."""
     stop = Stop()
-    stop.listen()
-    code = anyio.run(stop.over, work)
+    with stop.listening():
+        code = anyio.run(stop.over, work)
     return stop.exit_code if code is None else code

@@ -40,16 +40,26 @@ def say(text: str, *, color: str | None = None) -> None:
         click.echo(line, file=sys.stderr)
 
 
+class UnheardError(Exception):
+    """Raised when whoever read our output has gone (`| head`). click takes a BrokenPipeError for itself."""
+
+
 def put(text: str) -> None:
     """The text on stdout, with a newline at its end: as it is into a file or pipe, harmless on a terminal.
 
     Raises:
-        BrokenPipeError: if whoever read it has gone.
+        UnheardError: if whoever read it has gone.
     """
-    if sys.stdout.isatty():
-        text = harmless(text)
-    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
-    sys.stdout.flush()
+    put_styled(harmless(text) if sys.stdout.isatty() else text)
+
+
+def put_styled(text: str) -> None:
+    """The text on stdout with such control codes as it has, all of them of our own making; see `put`."""
+    try:
+        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise UnheardError from error
 
 
 def put_paged(text: str) -> None:

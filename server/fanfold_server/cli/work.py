@@ -68,6 +68,7 @@ async def run(settings: Settings, task: Task, wanted: Wanted) -> int:
     wanted.output.check()
     async with Orchestrator(roots=settings.roots, home=settings.home, width=settings.width) as fanfold:
         plan = await fanfold.plan(task, fresh=True)
+        _refuse_faulty(plan)
         for note in _notes(plan):
             say(note)
         return await _reported(fanfold, plan, wanted, retry=False)
@@ -109,6 +110,13 @@ def is_complete(run: Run, report: Report) -> bool:
     """Whether every subtask ended ok and all that was in scope was examined."""
     others = set(run.counts) - {Status.ok}
     return run.state is RunState.done and not others and not any(gap.kind in MISSING for gap in report.gaps)
+
+
+def _refuse_faulty(plan: Plan) -> None:
+    errors = [problem for problem in plan.problems if problem.level == "error"]
+    if errors:
+        more = f" (And {len(errors) - 1} more: fanfold show {plan.id}.)" if len(errors) > 1 else ""
+        raise InputError(errors[0].problem, field=errors[0].field, remedy=errors[0].remedy + more)
 
 
 def _notes(plan: Plan) -> list[str]:
