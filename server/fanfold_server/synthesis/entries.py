@@ -22,7 +22,7 @@ MAX_QUOTES = 3
 """Quotes of an entry in full, besides one for each claim joined to it."""
 MAX_JOINED = 6
 """Claims joined to an entry that are told with it."""
-CLAIM_CHARS, QUOTE_CHARS, LINE_CHARS = 600, 160, 240
+CLAIM_CHARS, QUOTE_CHARS, JOINED_CHARS, LINE_CHARS = 600, 160, 240, 180
 
 SAID = {
     Verdict.verified: "",
@@ -82,11 +82,12 @@ def _full(number: int, entry: Entry) -> tuple[str, frozenset[str]]:
     lead = entry.findings[0]
     lines = [f"{marker}**{inline(entry.subject, 120)}**: {inline(entry.claim, CLAIM_CHARS)} [{lead}]{_facts(entry)}"]
     joined = {_id_of(also): also for also in entry.also[:MAX_JOINED]}
-    own = [quote for quote in entry.evidence if quote.finding not in joined]
+    others = {_id_of(also) for also in entry.also}
+    own = [quote for quote in entry.evidence if quote.finding not in others]
     lines += [f"{indent}- {_quoted(quote, entry.claim)}" for quote in own[:MAX_QUOTES]]
     for one, also in joined.items():
         quote = next((quote for quote in entry.evidence if quote.finding == one), None)
-        said = inline(also.removesuffix(f" [{one}]"), LINE_CHARS)
+        said = inline(also.removesuffix(f" [{one}]"), JOINED_CHARS)
         lines.append(f"{indent}- {said} [{one}]{f': {_quoted(quote, also)}' if quote else ''}")
     if more := len(entry.also) - len(joined):
         lines.append(f"{indent}- and {counted(more, 'more claim')} about it")

@@ -1,8 +1,9 @@
 """Findings that say the same become one claim; claims about the same subject become one group.
 
-Subjects are alike but for case, spaces and punctuation (`.`, `/`, `:`, `@`, `+`, `#` mean something and stay). Claims
-say the same when their numbers and negations are equal, what words they do not share differ in spelling only, and
-the rest is close; or when they give one attribute the same value.
+Subjects of minds are alike but for case, spaces and punctuation (`.`, `/`, `:`, `@`, `+`, `#` mean something and
+stay); the rules engine's are names of code and files, which are alike only as they stand. Claims say the same when
+their numbers and negations are equal, what words they do not share differ in spelling only, and the rest is close; or
+when they give one attribute the same value.
 """
 
 from collections import Counter, defaultdict
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 
 from fanfold_workers.contract import Severity
 
-from .weigh import LOST, MERITS_OF_USE, SEVERITY, UNUSED, Noted, supported
+from .weigh import LOST, MERITS_OF_USE, SEVERITY, SURE_USE, UNUSED, Noted, supported
 from .wording import Words, key_of, same, value_of, words_of
 
 MAX_COMPARED = 100
@@ -203,12 +204,13 @@ def _group(gathering: _Gathering, used: frozenset[str], lost: frozenset[str]) ->
     lead, others, uses = gathering.lead, tuple(gathering.others), tuple(gathering.uses)
     severity = max((c.lead.finding.severity for c in (lead, *others)), key=SEVERITY.__getitem__)
     undone = lead.last in UNDONE
-    users = frozenset(worker for use in uses if use.family == lead.family for worker in use.workers)
-    if undone and users:
-        severity = max(severity, Severity.high, key=SEVERITY.__getitem__)
+    users = frozenset(worker for use in uses if _matters(use, lead) for worker in use.workers)
+    raised = max(severity, Severity.high, key=SEVERITY.__getitem__) if undone and users else severity
     workers = lead.workers.union(*(other.workers for other in others))
-    score = max(lead.lead.score(severity), *(o.lead.score() for o in others), 0.0) * supported(len(workers))
-    unused = undone and not users and lead.family in used
+    # Half of what a use adds: among those in use, the one with the nearer end comes first.
+    own = (lead.lead.score(severity) + lead.lead.score(raised)) / 2
+    score = max(own, *(o.lead.score() for o in others), 0.0) * supported(len(workers))
+    unused = undone and not uses and lead.family in used
     if users:
         score *= supported(len(users)) + MERITS_OF_USE
     elif unused:
@@ -216,7 +218,12 @@ def _group(gathering: _Gathering, used: frozenset[str], lost: frozenset[str]) ->
     if lead.lead.finding.id in lost:
         score *= LOST
     ranked = tuple(sorted(uses, key=lambda c: (-_score(c), c.lead.order)))
-    return Group(lead, others, ranked, severity, score, unused)
+    return Group(lead, others, ranked, raised, score, unused)
+
+
+def _matters(use: Claim, lead: Claim) -> bool:
+    sure = not use.lead.domain or use.lead.finding.confidence >= SURE_USE
+    return sure and use.family == lead.family
 
 
 def kinds_of(noted: Iterable[Noted]) -> dict[str, int]:

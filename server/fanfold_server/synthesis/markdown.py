@@ -6,6 +6,7 @@ import unicodedata
 _HIDDEN = frozenset("\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u3164\ufeff\uffa0")
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~&$])")
 _UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+_CODE = re.compile(r"(?<!`)(`[^`|]+`)(?!`)")
 _TICKS = re.compile(r"`+")
 _MARKS = re.compile(r"((?:^|\s)(?:#{1,6}|[-+=]{1,3}|\d{1,9}[.)]))(?=\s|$)")
 
@@ -40,8 +41,13 @@ def cut(text: str, most: int) -> str:
 
 
 def inline(text: str, most: int = 10_000) -> str:
-    """Text to stand in a line of markdown: cut to so many characters, then escaped."""
-    text = _SPECIAL.sub(r"\\\1", cut(clean(text), most))
+    """Text to stand in a line of markdown: cut to so many characters, then escaped but for simple code spans."""
+    parts = _CODE.split(cut(clean(text), most))
+    return "".join(part if n % 2 else _escaped(part) for n, part in enumerate(parts))
+
+
+def _escaped(text: str) -> str:
+    text = _SPECIAL.sub(r"\\\1", text)
     text = _MARKS.sub(lambda m: m[1].replace("#", "\\#") if "#" in m[1] else m[1], text)
     return _UNDERSCORE.sub(r"\\_", text)
 

@@ -16,9 +16,9 @@ from .gaps import gaps
 from .join import Claim, Group, joined, merged
 from .ledger import covered, entered, ranked
 from .texts import Drawn, drawn
-from .verify import prose, verified
+from .verify import RULES, prose, verified
 from .weigh import Noted, reliability, unsupported, weight
-from .wording import key_of
+from .wording import exactly, key_of
 
 MAX_QUESTION_CHARS = 20_000
 _DIGITS = re.compile(r"(\d+)")
@@ -162,7 +162,7 @@ def _noted(
                 order=order,
                 finding=finding,
                 subtask=result.subtask,
-                key=key_of(finding.subject),
+                key=exactly(finding.subject) if result.engine == RULES else key_of(finding.subject),
                 domain=_domain(result, finding, items.get(result.subtask, "")),
                 weight=weight(finding, trust[result.subtask]),
                 drawn=n >= len(result.findings),
@@ -172,7 +172,7 @@ def _noted(
 
 def _domain(result: Result, finding: Finding, item: str) -> str:
     """Where a finding holds: what rules observe, in the item or the top folder they observed it in."""
-    if result.engine != "rules":
+    if result.engine != RULES:
         return ""
     if item or not finding.evidence:
         return f"item:{item or result.subtask}"

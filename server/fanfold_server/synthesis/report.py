@@ -132,10 +132,12 @@ def _headline(brief: Brief) -> str:
         return f"{counted(drawn, 'statement')} drawn from {counted(_texts(brief), 'text')} by rules, without a model."
     undone = [entry for entry in brief.entries if _is_used(entry)]
     first = (undone or brief.entries)[0]
-    found = counted(brief.coverage.findings - brief.coverage.unsupported, "finding")
+    found = counted(brief.coverage.below_cut, "finding")
     said = f"{found} by {counted(came, 'worker')}{_severities(brief.entries)}."
     if undone:
         said = f"{counted(len(undone), 'thing')} on the way out {'is' if len(undone) == 1 else 'are'} in use. " + said
+    elif any("no use found" in entry.marks for entry in brief.entries):
+        said = "No use was found of anything on the way out. " + said
     about = "" if clean(first.subject) in clean(first.claim) else f"{clean(first.subject)}: "
     return f"{said} First: {about}{clean(first.claim)}"
 

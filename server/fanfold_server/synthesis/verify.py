@@ -19,6 +19,8 @@ from .source import MIN_CHARS, Found, Source, masked, trimmed
 MAX_SOURCE_BYTES = 4 * 1024 * 1024
 """How much of a source is read; a quote beyond it stays unchecked."""
 MAX_ACTUAL_CHARS = 400
+RULES = "rules"
+"""The engine whose findings are observations: their subjects are spelled exactly, and hold where they were seen."""
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=-]{16,}")
 _DIGIT = re.compile(r"\d")
 
@@ -28,8 +30,8 @@ Groups = Mapping[tuple[str, tuple[str, ...]], list[tuple[Key, Evidence]]]
 
 
 def prose(result: Result) -> str:
-    """The raw prose of a result: its text, or its summary if it brought nothing else."""
-    return result.text or ("" if result.findings else result.summary)
+    """The raw prose of a result: its text, or what a mind summed up if it brought nothing else."""
+    return result.text or ("" if result.findings or result.engine == RULES else result.summary)
 
 
 def verified(

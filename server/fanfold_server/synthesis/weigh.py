@@ -43,6 +43,8 @@ UNSEEN = 0.5
 
 MERITS_OF_USE = 0.5
 """What each doubling of the number of users adds to a deprecation that somebody uses."""
+SURE_USE = 0.7
+"""Confidence from which a use that rules saw counts: below, the code provides for the absence of what it uses."""
 UNUSED = 0.25
 """What is left of a deprecation that nobody uses, where uses were looked for."""
 LOST = 0.3

@@ -40,6 +40,11 @@ def key_of(subject: str) -> str:
     return _DROPPED.sub("-", text).strip("-/:").rstrip(".") or text
 
 
+def exactly(subject: str) -> str:
+    """A subject as the rules engine spells it: `typing.IO` is not `typing.io`, nor `_imp` `imp`."""
+    return " ".join(subject.split()).removesuffix("()")
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """A claim taken apart for comparison.

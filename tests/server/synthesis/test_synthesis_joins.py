@@ -18,11 +18,12 @@ FALSE = Evidence(source="lib:a.md", locator="L1", quote="Nothing of the kind was
 
 
 def found(kind: str, subject: str, claim: str, *evidence: Evidence, **fields: object) -> Finding:
+    fields = {"confidence": 0.9} | fields
     return Finding.model_validate({"kind": kind, "subject": subject, "claim": claim, "evidence": evidence, **fields})
 
 
 def said(subject: str, claim: str, *evidence: Evidence, **fields: object) -> Finding:
-    return found("claim", subject, claim, *evidence, **fields)
+    return found("claim", subject, claim, *evidence, **{"confidence": 0.5} | fields)
 
 
 async def report(*by_worker: Sequence[Finding], engine: str = "host", items: Sequence[str] = ()) -> Report:
@@ -40,7 +41,6 @@ def fates(of: Report) -> dict[str, Disposition]:
     [
         ("Get_Event-Loop()", "get event loop", True),
         ("  Kafka. ", "kafka", True),
-        ("asyncio.get_event_loop", "asyncio.Get Event Loop", True),
         ("C++", "C", False),
         ("C#", "C", False),
         ("os.path", "ospath", False),
@@ -109,6 +109,28 @@ async def test_a_deprecation_meets_its_uses_and_outranks_one_that_nobody_uses() 
     ]
     assert fates(joined)["s4.1"] is Disposition.context
     assert joined.headline.startswith("1 thing on the way out is in use.")
+
+
+async def test_a_use_that_provides_for_the_absence_of_the_thing_raises_nothing() -> None:
+    joined = await report(
+        [found("upgrades.deprecates", "imp", "imp is deprecated", severity=Severity.low)],
+        [found("upgrades.uses", "imp", "six tries to import imp", confidence=0.6)],
+        engine="rules",
+    )
+    assert [(e.severity, e.also, e.marks) for e in joined.entries] == [
+        ("low", ("six tries to import imp [s2.1]",), ("no evidence",))
+    ]
+
+
+@pytest.mark.parametrize("used", ["typing.IO", "_typing.io", "typing io"])
+async def test_names_of_code_are_alike_only_as_they_stand(used: str) -> None:
+    joined = await report(
+        [found("upgrades.deprecates", "typing.io", "typing.io is deprecated")],
+        [found("upgrades.uses", used, f"trio uses {used}")],
+        engine="rules",
+    )
+    assert fates(joined) == {"s1.1": "cited", "s2.1": "context"}
+    assert joined.headline.startswith("No use was found of anything on the way out.")
 
 
 async def test_what_is_said_of_one_name_in_a_module_says_nothing_about_the_module() -> None:

@@ -183,6 +183,7 @@ def test_a_quote_keeps_its_characters_and_cannot_close_its_span() -> None:
 
 def test_names_of_code_stay_readable_and_emphasis_is_escaped() -> None:
     assert in_line("get_event_loop _is_ a*b") == "get_event_loop \\_is\\_ a\\*b"
+    assert in_line("uses `a*_b` ``x`` `") == "uses `a*_b` \\`\\`x\\`\\` \\`"
 
 
 async def test_a_finding_merged_into_one_that_was_cut_did_not_reach_the_report() -> None:
