@@ -61,7 +61,7 @@ class Module:
         base: the folder its name counts from, with its root (`root:src`).
         package: whether it is the `__init__.py` of a package.
         standard: whether it is a part of a standard library.
-        tests: whether it lies in a folder of tests.
+        tests: whether it lies in a folder of tests, or is one by its name.
     """
 
     place: str
@@ -180,7 +180,7 @@ class _Layout:
         standard = self._is_standard(base)
         if standard and name in PUBLIC:
             name = PUBLIC[name]
-        tests = not _TESTS.isdisjoint(parts[:-1]) or _is_test(parts[-1]) or (package and parts[-1] in _TESTS)
+        tests = not _TESTS.isdisjoint(path.split("/")[:-1]) or _is_test(parts[-1])
         return Module(
             document.place, document.size, name or "__init__", join_place(self.root, base), package, standard, tests
         )
@@ -225,5 +225,4 @@ def asked_for_tests(question: str, places: Iterable[str]) -> bool:
 
 def is_aside(module: Module) -> bool:
     """Whether it belongs to the tests of a standard library, or to its editor, which nobody imports."""
-    parts = module.name.split(".")
-    return module.standard and (module.tests or parts[0] in {"test", "idlelib"})
+    return module.standard and (module.tests or "idlelib" in split_place(module.place)[1].split("/")[:-1])
