@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from fanfold_workers.contract import Evidence, Examined, Finding
 from fanfold_workers.errors import FanfoldError, InputError
-from fanfold_workers.tools.files import Document, Files
+from fanfold_workers.tools.files import Document, Files, split_place
 from fanfold_workers.tools.toolbox import Answer, Inspect, Tool
 
-from .prose.cutting import Passage, hidden_lines, passages, plain, sentences
+from .prose.cutting import Passage, passages, plain, sentences, visible
 from .prose.ranking import Index, Ranked
 from .prose.words import Term, indexed, terms
 from .quoting import Page
@@ -105,25 +105,18 @@ class _Texts:
 
     def _taken(self, page: Page) -> str:
         self.size += len(page.text)
+        lines = visible(page.place, page.lines)
         try:
-            cut = list(_cut(page))
+            cut = list(passages(page.place, lines))
         except RecursionError:
             return "nested too deeply"
-        self.passages += [_Found(page.place, passage, len(passage.of(page.lines))) for passage in cut]
-        self.index.add((_headings(page.place, p), plain(page.place, p.of(page.lines))) for p in cut)
+        self.passages += [_Found(page.place, passage, len(passage.of(lines))) for passage in cut]
+        self.index.add((_headings(page.place, p), plain(page.place, p.of(lines))) for p in cut)
         return ""
 
 
-def _cut(page: Page) -> Iterator[Passage]:
-    lines = page.lines
-    if page.place.lower().endswith((".html", ".htm", ".xhtml")):
-        hidden = hidden_lines(lines)
-        lines = ["" if n in hidden else line for n, line in enumerate(lines)]
-    return passages(page.place, lines)
-
-
 def _headings(place: str, passage: Passage) -> str:
-    name = place.rpartition("/")[2].rpartition(".")[0]
+    name = split_place(place)[1].rpartition("/")[2].rpartition(".")[0]
     return " ".join((name.replace("_", " ").replace("-", " "), *passage.headings))
 
 
@@ -186,7 +179,7 @@ def _findings(ranked: list[Ranked], texts: _Texts, most: int) -> Iterator[Findin
     for one in weighed:
         found = texts.passages[one.number - 1]
         page = texts.page(found.place)
-        text = found.passage.of(page.lines) if page else ""
+        text = found.passage.of(visible(found.place, page.lines)) if page else ""
         quote = _quoted(page, found.passage) if page else None
         key = " ".join(text.split())
         if quote is None or key in seen:
@@ -213,7 +206,7 @@ def _quoted(page: Page, passage: Passage) -> Evidence | None:
 
 
 def _finding(one: Ranked, found: _Found, text: str, quote: Evidence, share: float) -> Finding:
-    path = found.place.partition(":")[2] or found.place
+    path = split_place(found.place)[1]
     return Finding(
         kind="passages.passage",
         subject=" > ".join(found.passage.headings)[:300].strip() or path[-300:],

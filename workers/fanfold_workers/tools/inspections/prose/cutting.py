@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from fanfold_workers.tools.inspections.python.parsing import parsed
 
 MAX_CHARS = 1_200
+MAX_GAP = 5
+"""Paragraphs further apart than so many blank lines are never in one passage."""
 MAX_LINE_CHARS = 1_800
 """A longer line is cut into sentences of its own."""
 _HASHES = re.compile(r"^ {0,3}(#{1,6})\s+(\S.*?)\s*#*\s*$")
@@ -20,6 +22,7 @@ _TAG_HEADING = re.compile(r"<h([1-6])\b[^>]*>(.*?)</h\1>", re.IGNORECASE)
 _TAGS = re.compile(r"<[^>]{0,2000}>")
 _UNSEEN = re.compile(r"<(script|style|template)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[\u3002\uff01\uff1f])")
+_HTML = (".html", ".htm", ".xhtml")
 _DEFINITION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -54,7 +57,7 @@ def passages(path: str, lines: list[str]) -> Iterator[Passage]:
     name = path.lower()
     if name.endswith((".py", ".pyi", ".pyw")) and not isinstance(tree := parsed("\n".join(lines)), str):
         yield from _docstrings(tree, lines)
-    elif name.endswith((".html", ".htm", ".xhtml")):
+    elif name.endswith(_HTML):
         yield from _sections(lines, _html_headings(lines))
     else:
         yield from _sections(lines, _headings(name, lines))
@@ -62,7 +65,7 @@ def passages(path: str, lines: list[str]) -> Iterator[Passage]:
 
 def plain(path: str, text: str) -> str:
     """The words of a passage without the markup that would hide or add any."""
-    if path.lower().endswith((".html", ".htm", ".xhtml")):
+    if path.lower().endswith(_HTML):
         return html.unescape(_TAGS.sub(" ", text))
     return text
 
@@ -104,14 +107,11 @@ def _html_headings(lines: list[str]) -> Iterator[Heading]:
             yield n, int(found[1]), " ".join(html.unescape(_TAGS.sub("", found[2])).split())
 
 
-def hidden_lines(lines: list[str]) -> set[int]:
-    """The lines, from 0, of an HTML text that nobody reads: scripts, styles, comments."""
-    text = "\n".join(lines)
-    hidden: set[int] = set()
-    for found in _UNSEEN.finditer(text):
-        first = text.count("\n", 0, found.start())
-        hidden.update(range(first, first + found[0].count("\n") + 1))
-    return hidden
+def visible(path: str, lines: list[str]) -> list[str]:
+    """The lines with what nobody reads (scripts, styles and comments in HTML) blanked out, as long as before."""
+    if not path.lower().endswith(_HTML):
+        return lines
+    return _UNSEEN.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), "\n".join(lines)).split("\n")
 
 
 def _sections(lines: list[str], headings: Iterator[Heading]) -> Iterator[Passage]:
@@ -128,19 +128,20 @@ def _sections(lines: list[str], headings: Iterator[Heading]) -> Iterator[Passage
 
 def _section(lines: list[str], start: int, end: int, headings: tuple[str, ...]) -> Iterator[Passage]:
     """Paragraphs from line `start` up to `end` (from 0), as many together as fit."""
-    first, size = start, 0
+    first, size, before = start, 0, start
     for begin, stop in _blocks(lines, start, end):
         length = sum(len(line) + 1 for line in lines[begin:stop])
-        if size and size + length > MAX_CHARS:
-            yield Passage(first + 1, begin, headings)
+        if size and (size + length > MAX_CHARS or begin - before > MAX_GAP):
+            yield Passage(first + 1, before, headings)
             size = 0
         first = begin if not size else first
         size += length
+        before = stop
         if size > MAX_CHARS:
             yield from _pieces(lines, first, stop, headings)
             size = 0
     if size:
-        yield Passage(first + 1, end, headings)
+        yield Passage(first + 1, before, headings)
 
 
 def _blocks(lines: list[str], start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -43,9 +43,9 @@ class Index:
 
     def add(self, passages: Iterable[tuple[str, str]]) -> None:
         """Number and take in passages, each with its headings."""
-        rows = ((self.count + n, indexed(heading), indexed(body)) for n, (heading, body) in enumerate(passages, 1))
-        cursor = self._db.executemany("INSERT INTO passage(rowid, heading, body) VALUES (?, ?, ?)", rows)
-        self.count += cursor.rowcount if cursor.rowcount > 0 else 0
+        rows = [(self.count + n, indexed(heading), indexed(body)) for n, (heading, body) in enumerate(passages, 1)]
+        self._db.executemany("INSERT INTO passage(rowid, heading, body) VALUES (?, ?, ?)", rows)
+        self.count += len(rows)
 
     def holding(self, term: Term) -> set[int]:
         """The numbers of the passages that hold a term, as it is written."""

@@ -19,6 +19,7 @@ _WORD = re.compile(r"[^\W_][\w'\u2019.:/+-]*[^\W_]|[^\W_]\+{2}|[^\W_]#|[^\W_]", 
 _COMPOUND = re.compile(r"[_.:/+-]")
 
 _ENGLISH = (
+    "long "
     "a about above after again all also am an and any are aren't as at be because been before being below between "
     "both but by can can't cannot could did do does doesn't doing don't down during each else ever every few for "
     "from further get gets give given goes got had has have having he her here hers him his how i i'm if in into "
