@@ -52,6 +52,9 @@ class Refusal:
     answer: JSONRPCError
 
 
+Frame = JSONRPCMessage | Refusal
+
+
 def next_line(source: BinaryIO, cap: int = MAX_FRAME_BYTES) -> Line:
     """The next line, holding no more than the cap in memory. Blocks."""
     data = source.readline(cap + 1)
@@ -64,7 +67,7 @@ def next_line(source: BinaryIO, cap: int = MAX_FRAME_BYTES) -> Line:
     return Line(data[:1], data[:ENDS_BYTES] + b"\n" + tail)
 
 
-def read_frame(line: Line) -> JSONRPCMessage | Refusal:
+def read_frame(line: Line) -> Frame:
     """The message of a line, or what to answer it with, under its id if that can be made out."""
     if line.ends:
         most = f"{MAX_FRAME_BYTES // 1024 // 1024} MB"

@@ -2,22 +2,27 @@
 
 import io
 import logging
-import os
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import anyio
+import anyio.from_thread
+import anyio.lowlevel
 import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
+from anyio.streams.memory import MemoryObjectReceiveStream
 from mcp.server import MCPServer
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 
-from fanfold_server.mcp.frames import Refusal, next_line, read_frame
+from fanfold_server.mcp.frames import Frame, Refusal, next_line, read_frame
 from fanfold_server.mcp.lanes import Lanes
 from fanfold_server.mcp.server import build_lazily
+from fanfold_server.mcp.wire import Wire, own_wire
 from fanfold_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,40 +32,51 @@ if TYPE_CHECKING:
 async def serve_stdio(settings: Settings) -> None:
     """Serve until the host closes stdin. Runs in progress then read `interrupted`; dispatch takes them up again."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    try:
-        async with anyio.create_task_group() as group:
-            await serve(build_lazily(Opening(settings, group)), _own_stdin())
-            group.cancel_scope.cancel()
-    except* (BrokenPipeError, ConnectionResetError):
-        # The host has gone without waiting for the last answers.
-        logging.getLogger(__name__).info("stdout was closed")
+    async with anyio.create_task_group() as group:
+        await serve(build_lazily(Opening(settings, group)), own_wire())
+        group.cancel_scope.cancel()
 
 
-async def serve(server: MCPServer, source: BinaryIO) -> None:
-    """Serve what comes from the source, answering on stdout, until its end."""
+async def serve(server: MCPServer, wire: Wire) -> None:
+    """Serve what comes over the wire until its end."""
     lowlevel: Any = server._lowlevel_server  # pyright: ignore[reportPrivateUsage]  the SDK's loops take no other
-    nothing = anyio.wrap_file(io.StringIO())
-    # Of the SDK's transport only the writing half is used: it also keeps stray prints off the wire.
-    async with stdio_server(stdin=nothing) as (unread, out), lowlevel.lifespan(lowlevel) as state:
-        await unread.aclose()
-        async with out, anyio.create_task_group() as group:
-            await _pump(source, Lanes(lowlevel, state, out, group))
+    nothing, sink = anyio.wrap_file(io.StringIO()), anyio.wrap_file(wire.sink)
+    try:
+        # Of the SDK's transport only the writing half is used.
+        async with stdio_server(nothing, sink) as (unread, out), lowlevel.lifespan(lowlevel) as state:
+            await unread.aclose()
+            async with out, anyio.create_task_group() as group:
+                await _pump(wire.source, Lanes(lowlevel, state, out, group))
+    except* (BrokenPipeError, ConnectionResetError):
+        logging.getLogger(__name__).info("the host has gone without waiting for the last answers")
 
 
 async def _pump(source: BinaryIO, lanes: Lanes) -> None:
-    while True:
-        # Abandoned when cancelled, since a read from a pipe ends only when its other end wants it to.
-        line = await anyio.to_thread.run_sync(next_line, source, abandon_on_cancel=True)
-        if not line.data:
-            lanes.close()
-            return
-        if not line.data.strip():
-            continue
-        message = read_frame(line)
-        if isinstance(message, Refusal):
-            await lanes.out.send(SessionMessage(message.answer))
+    async for frame in _frames(source):
+        if isinstance(frame, Refusal):
+            await lanes.out.send(SessionMessage(frame.answer))
         else:
-            await lanes.take(message)
+            await lanes.take(frame)
+    lanes.close()
+
+
+def _frames(source: BinaryIO) -> MemoryObjectReceiveStream[Frame]:
+    """What comes in, as it comes."""
+    send, receive = anyio.create_memory_object_stream[Frame]()
+    token = anyio.lowlevel.current_token()
+
+    def read() -> None:
+        with suppress(anyio.BrokenResourceError, anyio.RunFinishedError):
+            try:
+                while (line := next_line(source)).data:
+                    if line.data.strip():
+                        anyio.from_thread.run(send.send, read_frame(line), token=token)
+            finally:
+                anyio.from_thread.run_sync(send.close, token=token)
+
+    # A thread that dies with the process: a read from a pipe ends only when its other end wants it to.
+    threading.Thread(target=read, name="stdin", daemon=True).start()
+    return receive
 
 
 @dataclass(slots=True)
@@ -89,12 +105,3 @@ class Opening:
         async with calls.Orchestrator(roots=s.roots, home=s.home, width=s.width) as orchestrator:
             task_status.started(calls.Calls(orchestrator, s.wait))
             await anyio.sleep_forever()
-
-
-def _own_stdin() -> BinaryIO:
-    """Stdin for this reader alone: what else reads file descriptor 0, children included, sees an empty file."""
-    source = os.fdopen(os.dup(0), "rb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    return source
