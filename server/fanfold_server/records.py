@@ -316,7 +316,7 @@ class Entry(Value):
         rank: 1 for the first.
         subject: what it is about.
         kind: of the leading finding.
-        claim: the leading claim; `also` has those joined to it, each ending in its `[finding id]`.
+        claim: the leading claim; `also` has those joined to it and who uses it, each ending in a `[finding id]`.
         severity: the worst of the group, raised where a join makes it matter more.
         score: severity x confidence x support x reliability x what the quotes proved; comparable in one report.
         support: independent workers that found it.

@@ -1,5 +1,6 @@
 """What a run did not answer: subtasks that never came or failed, scope not examined, questions left open."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from fanfold_server.records import Gap, GapKind
@@ -7,20 +8,36 @@ from fanfold_workers.contract import Result, Status, Subtask
 
 from .markdown import clean, cut
 
+_NUMBER = re.compile(r"([1-9]\d{0,2}(?:,\d{3})+|[1-9]\d{0,8}) (?=[a-z])")
 MAX_GAPS = 5_000
 """Gaps of different words a report keeps."""
 
 
 def gaps(subtasks: Sequence[Subtask], results: Sequence[Result]) -> tuple[Gap, ...]:
-    """All gaps, those of whole subtasks first, each in plan order; the same words from several become one."""
+    """All gaps, those of whole subtasks first, each in plan order.
+
+    The same words from several subtasks become one gap; a number they begin with is added up.
+    """
     came = {result.subtask: result for result in results}
     titles = {subtask.id: subtask.title for subtask in subtasks}
-    found: dict[tuple[GapKind, str], list[str]] = {}
+    found: dict[tuple[GapKind, str], list[tuple[int, str]]] = {}
     for kind, subtask, gap in (*_missing(subtasks, came), *_of_results(results, titles)):
-        found.setdefault((kind, cut(clean(gap), 2_500)), []).append(subtask)
+        number, words = _parted(cut(clean(gap), 2_500))
+        found.setdefault((kind, words), []).append((number, subtask))
     order = list(GapKind)
     ranked = sorted(found.items(), key=lambda item: order.index(item[0][0]))
-    return tuple(Gap(kind=k, gap=gap, subtask=who[0], others=tuple(who[1:])) for (k, gap), who in ranked[:MAX_GAPS])
+    return tuple(_gap(kind, words, those) for (kind, words), those in ranked[:MAX_GAPS])
+
+
+def _parted(gap: str) -> tuple[int, str]:
+    number = _NUMBER.match(gap)
+    return (int(number[1].replace(",", "")), gap[number.end() :]) if number else (0, gap)
+
+
+def _gap(kind: GapKind, words: str, those: Sequence[tuple[int, str]]) -> Gap:
+    total = sum(number for number, _ in those)
+    who = tuple(dict.fromkeys(subtask for _, subtask in those))
+    return Gap(kind=kind, gap=f"{total:,} {words}" if total else words, subtask=who[0], others=who[1:])
 
 
 def _missing(subtasks: Sequence[Subtask], came: Mapping[str, Result]) -> Iterator[tuple[GapKind, str, str]]:

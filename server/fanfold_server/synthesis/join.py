@@ -136,6 +136,46 @@ class Group:
         """All, the leading one first."""
         return (self.lead, *self.others, *self.uses)
 
+    @property
+    def users(self) -> tuple["User", ...]:
+        """Who uses the subject, the surest and busiest first."""
+        by_worker: dict[str, list[Noted]] = defaultdict(list)
+        for claim in self.uses:
+            for member in claim.members:
+                by_worker[member.subtask].append(member)
+        users = [User(tuple(sorted(uses, key=lambda n: (-n.score(), n.order)))) for uses in by_worker.values()]
+        return tuple(sorted(users, key=lambda u: (not u.sure, -u.times(self.lead.lead.key), u.uses[0].order)))
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One worker's uses of a subject and of what is below it, the weightiest first."""
+
+    uses: tuple[Noted, ...]
+
+    @property
+    def name(self) -> str:
+        """What the worker looked at, or the worker."""
+        return self.uses[0].domain.partition(":")[2] or self.uses[0].subtask
+
+    @property
+    def sure(self) -> bool:
+        """Whether some use of it is not guarded against the subject's absence."""
+        return any(use.finding.confidence >= SURE_USE for use in self.uses)
+
+    def times(self, key: str) -> int:
+        """How often: a use of a name below the subject is one of the subject too, where both were counted."""
+        whole = [use.finding.count for use in self.uses if use.key == key]
+        return max(whole) if whole else sum(use.finding.count for use in self.uses)
+
+    def claim(self, key: str) -> str:
+        """Who uses it and how often, in a line."""
+        if len(self.uses) == 1:
+            return f"{self.name}: {self.uses[0].finding.claim}"
+        guarded = "" if self.sure else ", each where its absence is provided for"
+        times = f"{self.times(key):,} times" if self.times(key) > 1 else "once"
+        return f"{self.name}: uses it {times}, under {len(self.uses)} names{guarded}."
+
 
 @dataclass
 class _Gathering:

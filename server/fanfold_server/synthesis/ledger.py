@@ -1,7 +1,7 @@
 """Accounts for every finding: exactly one line each, whatever the composer wrote."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fanfold_server.records import Cited, Coverage, Disposition, Entry, LedgerLine
 from fanfold_workers.contract import Evidence, Result, Verdict
@@ -36,27 +36,34 @@ def ranked(groups: Sequence[Group], open_: frozenset[str], lost: frozenset[str])
 def _entry(rank: int, group: Group, open_: frozenset[str], lost: frozenset[str]) -> Entry:
     lead = group.lead.lead
     ids = tuple(member.finding.id for claim in group.claims for member in claim.members)
-    also = (*group.others, *group.uses)[:MAX_ALSO]
     return Entry(
         rank=rank,
         subject=one_line(lead.finding.subject),
         kind=lead.finding.kind,
         claim=clean(lead.finding.claim),
-        also=tuple(f"{clean(claim.lead.finding.claim)} [{claim.lead.finding.id}]" for claim in also),
+        also=tuple(_also(group))[:MAX_ALSO],
         severity=group.severity,
         score=round(group.score, 4),
         support=len(frozenset[str]().union(*(claim.workers for claim in group.claims))),
         findings=ids,
         evidence=_evidence(group),
-        occurrences=sum(claim.occurrences for claim in (group.lead, *group.uses)),
+        occurrences=group.lead.occurrences + sum(user.times(lead.key) for user in group.users),
         marks=_marks(group, ids, open_, lost),
     )
 
 
+def _also(group: Group) -> Iterator[str]:
+    """What else is claimed about it, then who uses it, a line each."""
+    for claim in group.others:
+        yield f"{clean(claim.lead.finding.claim)} [{claim.lead.finding.id}]"
+    for user in group.users:
+        yield f"{clean(user.claim(group.lead.lead.key))} [{user.uses[0].finding.id}]"
+
+
 def _evidence(group: Group) -> tuple[Cited, ...]:
     """The leading claim's best quotes, then the best of each claim joined to it, then what there is room for."""
-    own = _quotes(group.lead)
-    others = [_quotes(claim) for claim in (*group.others, *group.uses)]
+    own = _quotes(group.lead.members)
+    others = [_quotes(claim.members) for claim in group.others] + [_quotes(user.uses) for user in group.users]
     chosen = own[:OWN_EVIDENCE] + [quotes[0] for quotes in others if quotes]
     rest = own[OWN_EVIDENCE:] + [quote for quotes in others for quote in quotes[1:]]
     kept: dict[tuple[str, str, str], Cited] = {}
@@ -67,10 +74,10 @@ def _evidence(group: Group) -> tuple[Cited, ...]:
     return tuple(kept.values())
 
 
-def _quotes(claim: Claim) -> list[Cited]:
+def _quotes(members: Sequence[Noted]) -> list[Cited]:
     found = [
         Cited(**{name: getattr(e, name) for name in Evidence.model_fields}, finding=member.finding.id)
-        for member in claim.members[:MAX_EVIDENCE]
+        for member in members[:MAX_EVIDENCE]
         for e in member.finding.evidence
     ]
     return sorted(found, key=lambda e: -WORTH[e.verdict])

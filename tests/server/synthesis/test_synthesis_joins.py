@@ -102,13 +102,29 @@ async def test_a_deprecation_meets_its_uses_and_outranks_one_that_nobody_uses() 
         (
             "imp",
             "high",
-            ("setuptools imports imp [s2.1]", "flask calls imp.find_module [s3.1]"),
+            ("s2: setuptools imports imp [s2.1]", "s3: flask calls imp.find_module [s3.1]"),
             ("no evidence",),
         ),
         ("cgi", "critical", (), ("no evidence", "no use found")),
     ]
     assert fates(joined)["s4.1"] is Disposition.context
     assert joined.headline.startswith("1 thing on the way out is in use.")
+
+
+async def test_a_user_of_many_names_below_it_is_told_in_one_line() -> None:
+    joined = await report(
+        [found("upgrades.deprecates", "imp", "imp is deprecated")],
+        [
+            found("upgrades.uses", "imp", "Uses imp 5 times.", count=5),
+            found("upgrades.uses", "imp.find_module", "Uses imp.find_module 3 times.", count=3),
+            found("upgrades.uses", "imp.reload", "Uses imp.reload twice.", count=2),
+        ],
+        [found("upgrades.uses", "imp.reload", "Uses imp.reload twice.", count=2, confidence=0.6)],
+        engine="rules",
+    )
+    assert [(e.also, e.occurrences, e.support) for e in joined.entries] == [
+        (("s2: uses it 5 times, under 3 names. [s2.1]", "s3: Uses imp.reload twice. [s3.1]"), 8, 3)
+    ]
 
 
 async def test_a_use_that_provides_for_the_absence_of_the_thing_raises_nothing() -> None:
@@ -118,7 +134,7 @@ async def test_a_use_that_provides_for_the_absence_of_the_thing_raises_nothing()
         engine="rules",
     )
     assert [(e.severity, e.also, e.marks) for e in joined.entries] == [
-        ("low", ("six tries to import imp [s2.1]",), ("no evidence",))
+        ("low", ("s2: six tries to import imp [s2.1]",), ("no evidence",))
     ]
 
 

@@ -91,8 +91,8 @@ async def test_what_failed_or_never_came_is_a_gap_with_its_reason() -> None:
     results = [
         Result(subtask="s1", status=Status.failed, reason="it crashed"),
         Result.ended("s2", examined=Examined(done=3, in_scope=214, unit="files", left_out=("211 over 256 kB",))),
-        Result.ended("s3", summary="nothing wrong", gaps=("binary files were not read",)),
-        Result.ended("s4", summary="nothing wrong either", gaps=("binary files were not read",)),
+        Result.ended("s3", summary="nothing wrong", gaps=("binary files were not read", "1,200 links stay")),
+        Result.ended("s4", summary="fine too", gaps=("binary files were not read", "3 links stay", "0 is odd")),
     ]
     report = await synthesize("Is it safe?", subtasks, results, {}, aside=inline)
     assert report.gaps == (
@@ -100,6 +100,8 @@ async def test_what_failed_or_never_came_is_a_gap_with_its_reason() -> None:
         Gap(kind=GapKind.not_done, subtask="s1", gap="part 1: failed, it crashed."),
         Gap(kind=GapKind.not_examined, subtask="s2", gap="part 2: examined 3 of 214 files (211 over 256 kB)."),
         Gap(kind=GapKind.unanswered, subtask="s3", others=("s4",), gap="binary files were not read"),
+        Gap(kind=GapKind.unanswered, subtask="s3", others=("s4",), gap="1,203 links stay"),
+        Gap(kind=GapKind.unanswered, subtask="s4", gap="0 is odd"),
     )
     for line in ("part 5: no result came.", "part 1: failed, it crashed.", "binary files were not read (2 workers)"):
         assert f"- {line}" in report.markdown
@@ -266,7 +268,7 @@ async def test_a_report_reads_well() -> None:
         "**1 thing on the way out is in use. 2 findings by 2 workers (1 high). First: imp is deprecated**\n\n"
         "## Findings\n\n"
         "1. **imp**: imp is deprecated [s1.1] *high, 2 workers, 2 occurrences, no evidence*\n"
-        "   - app imports imp [s2.1]: `r:a.py` L1 `import imp`\n\n"
+        "   - r:a.py: app imports imp [s2.1]: `r:a.py` L1 `import imp`\n\n"
         "---\n"
         "Quotes: 1 of 1 stand in their sources.  \n"
         "Findings: 2 in 1 entry; the ledger has a line for each.  \n"
