@@ -149,6 +149,14 @@ def test_snap(snapshot):
 def test_fixture(call):
     call(3)
 
+def test_alias():
+    look = self.check_all
+    look(1)
+
+def test_held(call):
+    run = call
+    run(1)
+
 @image_comparison(["a.png"])
 def test_picture():
     thing.draw()
@@ -167,7 +175,7 @@ def test_only_tests_in_which_nothing_can_assert_are_found():
     assert bare_tests(BARE) == [
         Bare("test_bare", 5, empty=False),
         Bare("test_empty", 8, empty=True),
-        Bare("test_marked", 48, empty=False),
+        Bare("test_marked", 53, empty=False),
     ]
 
 

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 
 from .python.parsing import parsed
 
@@ -34,6 +35,7 @@ _MEANT = re.compile(
 _LOOSE = re.compile(r"assert|raises|warns|check|expect|verif|equal|fail|compar|match|should|ensure", re.IGNORECASE)
 _BLOCK = re.compile(r"^([ \t]*)(?:async[ \t]+)?def[ \t]+test(\w*)", re.MULTILINE)
 _MAX_DEPTH = 6
+_ASSERTING = (ast.Assert, ast.Raise, ast.Yield, ast.YieldFrom, ast.Return, ast.Try)
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -115,7 +117,9 @@ class _Reader:
 
     def _meant(self, function: _Function, *, own_words: bool) -> bool:
         """Whether its name, docstring or comments say that running through is its point."""
-        lines = self.lines[function.lineno - 1 : function.end_lineno]
+        end = function.end_lineno or function.lineno
+        after = takewhile(lambda line: not line.strip() or line.lstrip().startswith("#"), self.lines[end : end + 8])
+        lines = [*self.lines[function.lineno - 1 : end], *(line for line in after if line[:1].isspace())]
         comments = " ".join(line.partition("#")[2] for line in lines)
         said = f"{ast.get_docstring(function) or ''} {comments}"
         return bool(_MEANT.search(said)) or (own_words and bool(_MEANT.search(function.name.removeprefix("test"))))
@@ -124,14 +128,20 @@ class _Reader:
         given = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)} - {"self", "cls"}
         if any(_ASSERTS.search(name) for name in given):
             return True
-        for node in (n for statement in function.body for n in ast.walk(statement)):
-            if isinstance(node, ast.Assert | ast.Raise | ast.Yield | ast.YieldFrom | ast.Return | ast.Try):
-                return True
-            if isinstance(node, ast.Call) and self._call_may_assert(node, owner, given, depth):
-                return True
-        return False
+        nodes = [n for statement in function.body for n in ast.walk(statement)]
+        held = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        return any(
+            isinstance(node, _ASSERTING)
+            or (isinstance(node, ast.Attribute) and _LOOSE.search(node.attr))
+            or (isinstance(node, ast.Name) and _LOOSE.search(node.id))
+            or (isinstance(node, ast.Call) and self._call_may_assert(node, owner, (given, held), depth))
+            for node in nodes
+        )
 
-    def _call_may_assert(self, call: ast.Call, owner: ast.ClassDef | None, given: set[str], depth: int) -> bool:
+    def _call_may_assert(
+        self, call: ast.Call, owner: ast.ClassDef | None, names: tuple[set[str], set[str]], depth: int
+    ) -> bool:
+        """Whether a call may assert: `names` are the function's parameters, and what it assigns."""
         name = _dotted(call.func)
         head, _, rest = name.partition(".")
         if not name or any(_ASSERTS.search(part) for part in name.split(".")) or depth > _MAX_DEPTH:
@@ -139,7 +149,7 @@ class _Reader:
         if head in {"self", "cls", "super"}:
             method = _method(owner, rest) if owner else None
             return method is None or self._may_assert(method, owner, depth + 1)
-        if head in given or head in self.foreign:
+        if head in names[0] or name in names[1] or head in self.foreign:
             return True
         if name in self.functions:
             return self._may_assert(self.functions[name], owner, depth + 1)
