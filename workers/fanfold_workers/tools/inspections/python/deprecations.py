@@ -180,6 +180,7 @@ class _Statements:
         )
         for path in self._paths(classes, function.name):
             unclear = is_private(path[-1]) and not _IN_WORDS.search(warning.message)
+            unclear = unclear or path[-1] in _LOOKS_UP
             if (whole and not unclear) or (said and not said.nested):
                 yield self._statement(self._path(path), _filled(warning, classes[-1] if classes else function.name))
             else:
@@ -258,8 +259,9 @@ class _Statements:
         yield from self._of_given_docstrings()
 
     def _of_note(self, subject: str, said: Note, line: int) -> Statement:
-        text = f"{subject}()[usage]" if said.nested else subject
-        return self._made(text, said.text, [(line, line)], sure=0.5 if said.nested else 0.8, whole=not said.nested)
+        whole = not said.nested and not concerns_an_argument(said.statement)
+        text = subject if whole else f"{subject}()[usage]"
+        return self._made(text, said.text, [(line, line)], sure=0.8 if whole else 0.5, whole=whole)
 
     def _of_given_docstrings(self) -> Iterator[Statement]:
         """`cls.__doc__ = "Deprecated …"` in a metaclass: all its classes are."""

@@ -91,12 +91,21 @@ class Names:
                 return self._text(left, local, depth + 1) + self._text(right, local, depth + 1)
             case ast.BinOp(left=left, op=ast.Mod()):
                 return self._text(left, local, depth + 1)
-            case ast.Call(func=ast.Attribute(value=value, attr="format" | "strip" | "lstrip")):
-                return self._text(value, local, depth + 1)
-            case ast.Call(args=[first, *_]) if not isinstance(first, ast.Starred):
-                return self._text(first, local, depth + 1)
+            case ast.Call():
+                return self._called(node, local, depth + 1)
             case ast.Name(id=name):
                 return self._named(name, local, depth)
+            case _:
+                return ""
+
+    def _called(self, node: ast.Call, local: Mapping[str, ast.expr], depth: int) -> str:
+        match node:
+            case ast.Call(func=ast.Attribute(value=value, attr="format" | "strip" | "lstrip")):
+                return self._text(value, local, depth)
+            case ast.Call(func=func, args=[ast.Constant(value=str(name)), *rest]) if last(dotted(func)) == "Version":
+                return f"{name} {'.'.join(str(part.value) for part in rest if isinstance(part, ast.Constant))}"
+            case ast.Call(args=[first, *_]) if not isinstance(first, ast.Starred):
+                return self._text(first, local, depth)
             case _:
                 return ""
 

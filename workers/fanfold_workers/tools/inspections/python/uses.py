@@ -31,6 +31,17 @@ _INHERITED = {
 """Classes of the standard library whose inherited methods are known by another's name."""
 
 
+_DYNAMIC = frozenset(
+    {f"unittest.mock.{name}" for name in ("Mock", "MagicMock", "AsyncMock", "NonCallableMock", "PropertyMock")}
+    | {"types.SimpleNamespace", "types.ModuleType", "argparse.Namespace", "threading.local"}
+)
+"""Classes whose objects have any attribute."""
+_FORWARDS = frozenset({"functools.partial", "types.SimpleNamespace", "collections.ChainMap", "logging.LoggerAdapter"})
+"""What hands the arguments it is given to something else, or keeps them."""
+_Meaning = tuple[str, "Guard", int | None]
+"""What the root of a chain stands for, and how many of its attributes belong to that; None for all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """One use of a dotted name, on the lines `first` to `last`."""
@@ -265,17 +276,18 @@ class _Walk:
 
     def resolved(self, read: _Read) -> Iterator[Use]:
         """The uses that a chain of attributes stands for."""
-        for name, guard, start in self._stands_for(read):
-            whole = ".".join((name, *read.attributes[:MAX_DEPTH]))
+        for name, guard, depth in self._stands_for(read):
+            followed = read.attributes[:MAX_DEPTH] if depth is None else read.attributes[:depth]
+            whole = ".".join((name, *followed))
             either = read.guard or guard
-            first = name.count(".") + 1 + start
+            first = name.count(".") + 1 + (1 if read.attributes else 0)
             yield from self._uses(whole, min(first, whole.count(".") + 1), read.node, either)
-            if read.arguments and len(read.attributes) <= MAX_DEPTH and self.wanted(whole.partition(".")[0]):
+            complete = len(followed) == len(read.attributes) and whole not in _FORWARDS
+            if read.arguments and complete and self.wanted(whole.partition(".")[0]):
                 last = read.node.end_lineno or read.node.lineno
                 yield from (Use(f"{whole}()[{a}]", read.node.lineno, last, either) for a in read.arguments)
 
-    def _stands_for(self, read: _Read) -> Iterator[tuple[str, Guard, int]]:
-        """Dotted names behind the root of a read, and how many of its attributes the shortest use has."""
+    def _stands_for(self, read: _Read) -> Iterator[_Meaning]:
         attribute = read.attributes[0] if read.attributes else ""
         if isinstance(read.root, ast.Call):
             if isinstance(read.root.func, ast.Name) and read.root.func.id == "super":
@@ -286,31 +298,37 @@ class _Walk:
         name = read.root.id if isinstance(read.root, ast.Name) else ""
         for binding in read.scope.meanings(name):
             if isinstance(binding, Imported):
-                yield binding.name, binding.guard, 1 if read.attributes else 0
+                yield binding.name, binding.guard, None
             elif isinstance(binding, Made) and attribute:
                 yield from self._of_made(binding.call, read.scope, attribute)
             elif isinstance(binding, Itself) and attribute:
                 yield from self._of_class(binding.of, attribute)
 
-    def _of_self(self, scope: Scope, attribute: str) -> Iterator[tuple[str, Guard, int]]:
+    def _of_self(self, scope: Scope, attribute: str) -> Iterator[_Meaning]:
         inner: Scope | None = scope
         while inner is not None and inner.inside is None:
             inner = inner.outer
         if inner is not None and inner.inside is not None:
             yield from self._of_class(inner.inside, attribute, but_own=True)
 
-    def _of_made(self, call: ast.Call, scope: Scope, attribute: str) -> Iterator[tuple[str, Guard, int]]:
+    def _of_made(self, call: ast.Call, scope: Scope, attribute: str) -> Iterator[_Meaning]:
         """`threading.Thread` for what `threading.Thread(…)` returned; only classes are written with capitals."""
         for name, guard in self._meant(call.func, scope):
             head, _, tail = name.rpartition(".")
-            if head and tail[:1].isupper() and self.wanted(name.partition(".")[0]):
+            if (
+                head
+                and tail[:1].isupper()
+                and name not in _DYNAMIC
+                and not head.startswith("ctypes")
+                and self.wanted(name.partition(".")[0])
+            ):
                 yield _owner(name, attribute), guard, 1
 
-    def _of_class(self, made: Class, attribute: str, *, but_own: bool = False) -> Iterator[tuple[str, Guard, int]]:
+    def _of_class(self, made: Class, attribute: str, *, but_own: bool = False) -> Iterator[_Meaning]:
         bases = self._bases(made, set(), attribute, but_own=but_own)
         if bases is not None and len(bases) == 1 and not is_private(attribute):
             name, guard = bases[0]
-            if self.wanted(name.partition(".")[0]):
+            if self.wanted(name.partition(".")[0]) and name not in _DYNAMIC:
                 yield _owner(name, attribute), guard, 1
 
     def _bases(

@@ -31,6 +31,7 @@ _THIS = re.compile(
     re.IGNORECASE,
 )
 _DIRECTIVE = re.compile(r"^\s*\.\.\s+deprecated(?:-removed)?::", re.IGNORECASE)
+_MARK = re.compile(r"^\W*deprecated(?:-removed)?::\s*[\w.]*\s*", re.IGNORECASE)
 _OF_AN_ARGUMENT = re.compile(
     r"^\W*(?:passing|specifying|supplying|giving|omitting|using\s+\S+\s+as|support\s+for|use\s+of|calling\s+\S+\s+(?:with|without))\b"
     r"|\b(?:argument|parameter|keyword|kwarg|option)s?\b.{0,60}?\b(?:deprecated|ignored|removed|renamed)\b",
@@ -87,6 +88,11 @@ class Note:
     text: str
     nested: bool
     noun: str = ""
+
+    @property
+    def statement(self) -> str:
+        """The text without the directive that opens it."""
+        return _MARK.sub("", self.text)
 
 
 def note(docstring: str) -> Note | None:
