@@ -30,8 +30,9 @@ from fanfold_server.store import open_journal
 
 QUESTION = "Can this environment move to the next Python?"
 ROOTS = {"stdlib": Path(sysconfig.get_paths()["stdlib"]), "site": Path(sysconfig.get_paths()["purelib"])}
-REPORT_CHARS = 3_500
-FOLDED_CHARS = (8_000, 24_000, 60_000)
+REPORT_CHARS = 2_500
+FOLDED_CHARS = (8_000, 20_000)
+POLL_SECONDS = 0.3
 PAGE = 100_000
 COLUMNS = 100
 
@@ -155,9 +156,9 @@ async def killed_half_way(host: Host) -> tuple[str, str]:
 async def dispatched(client: Client, plan_id: str, until: float) -> dict[str, Any]:
     """Repeat the identical call until so great a share of the workers has ended."""
     began, calls = time.perf_counter(), 1
-    run = await call(client, "dispatch", plan_id=plan_id, wait_seconds=1)
+    run = await call(client, "dispatch", plan_id=plan_id, wait_seconds=POLL_SECONDS)
     while sum(run["counts"].values()) < until * run["total"]:
-        run = await call(client, "dispatch", shown=False, plan_id=plan_id, wait_seconds=1)
+        run = await call(client, "dispatch", shown=False, plan_id=plan_id, wait_seconds=POLL_SECONDS)
         calls += 1
     counts = ", ".join(f"{count} {status}" for status, count in run["counts"].items())
     took = f"after {calls} identical calls, {time.perf_counter() - began:.0f} s"
@@ -200,10 +201,13 @@ async def quotes(client: Client, home: Path, run_id: str, report: dict[str, Any]
     for finding in findings:
         kinds[finding["kind"]] = kinds.get(finding["kind"], 0) + 1
     say(f"  found: {', '.join(f'{n} {kind}' for kind, n in sorted(kinds.items(), key=lambda k: -k[1]))}")
+    inside = [e[0]["source"] for f in findings if f["kind"] == "upgrades.deprecates" and (e := f["evidence"])]
+    stated = [source for source in inside if source.startswith("stdlib:")]
     lines, files = grepped(ROOTS["stdlib"])
-    inside = sum(f["kind"] == "upgrades.deprecates" for f in findings)
-    say(f'  control: a plain grep for "Deprecat" meets {lines} lines in {files} files of the standard library;')
-    say(f"  the workers made {inside} findings of it, one for each thing that is said to go.")
+    say(f'  control: a plain grep for "Deprecat" meets {lines} lines in {files} files of the standard library,')
+    say(
+        f"  imports and comments too; the workers name {len(stated)} things that are to go, in {len(set(stated))} files."
+    )
     fates = whole["coverage"]
     say(
         f"  ledger: {fates['findings']} findings = {fates['cited']} cited + {fates['merged']} merged"
@@ -253,38 +257,37 @@ def grepped(folder: Path) -> tuple[int, int]:
 
 async def folded(home: Path, count: int, chars: int, tally: Tally) -> None:
     say(f"2. {count} texts of {chars // 1000} kB handed to synthesize", style="bold")
-    say("   Each hides one fact: an ordinary sentence at a random place among others made at random. fanfold is")
-    say("   told neither the facts nor where they are, and gets no model. Where is each fact to be found afterwards?")
-    results, facts = made(count, chars, "plain", 1)
+    say("   Each hides one fact, an ordinary sentence at a random place in real prose (the standard library's")
+    say("   docstrings). fanfold knows neither the facts nor where they are, and has no model. Where is each found?")
+    results, facts = made(count, chars, "docstrings", 1)
     handed = [{"id": result.subtask, "text": result.text} for result in results]
+    total = sum(len(result.text) for result in results)
     say(f"   for example: {facts[0]}", style="dim")
     say()
     async with Host(home).connection() as client:
+        what: dict[str, Any] = {"results": handed, "question": "What is worth knowing here?"}
         for size in FOLDED_CHARS:
             began = time.perf_counter()
-            fields = {"results": handed, "question": "What is worth knowing here?", "max_chars": size}
-            report = await call(client, "synthesize", **fields)
-            seconds = time.perf_counter() - began
-            in_text = present(facts, report["report"])
-            say(
-                f"  < {seconds:4.1f} s; of {sum(len(r.text) for r in results):,} characters a report of"
-                f" {len(report['report']):,}; facts in it: {in_text} of {count}"
-            )
+            report = await call(client, "synthesize", **what, max_chars=size)
+            seconds, length = time.perf_counter() - began, len(report["report"])
+            beginnings = "\n".join(result.text[: length // count] for result in results)
+            say(f"  < {total:,} characters in {seconds:.1f} s to a report of {length:,}")
+            say(f"    facts in the report's text: {present(facts, report['report'])} of {count}")
+            say(f"    control, in as much from the beginnings of all texts: {present(facts, beginnings)} of {count}")
+            what = {"run_id": report["run_id"]}
         whole = json.loads(await everything(client, f"{report['report_id']}/json"))
         drawn = in_spans(facts, results, whole["spans"])
-        say(f"  facts in the spans that the ledger of that report shows as drawn from: {drawn} of {count}")
+        say(f"  facts in stretches of text from which that report's ledger shows a finding drawn: {drawn} of {count}")
         reached = 0
         for result, fact in zip(results, facts, strict=True):
             ref = f"{report['run_id']}/{result.subtask}/text"
             words = " ".join(fact.split()[:4])
             page = await call(client, "read", shown=False, ref=ref, find=words)
             reached += " ".join(fact.split()) in " ".join(page["text"].split())
-        say(
-            f'  > read(ref="{report["run_id"]}/t1/text", find="{" ".join(facts[0].split()[:4])}") and so on',
-            style="cyan",
-        )
+        words = " ".join(facts[0].split()[:4])
+        say(f'  > read(ref="{report["run_id"]}/t1/text", find="{words}") and so on', style="cyan")
         tally.check(
-            reached == count, f"read(find=first four words) shows the fact in its stored text: {reached} of {count}"
+            reached == count, f"read(find=four words of a fact) shows it in its stored text: {reached} of {count}"
         )
 
 
