@@ -205,9 +205,8 @@ async def quotes(client: Client, home: Path, run_id: str, report: dict[str, Any]
     stated = [source for source in inside if source.startswith("stdlib:")]
     lines, files = grepped(ROOTS["stdlib"])
     say(f'  control: a plain grep for "Deprecat" meets {lines} lines in {files} files of the standard library,')
-    say(
-        f"  imports and comments too; the workers name {len(stated)} things that are to go, in {len(set(stated))} files."
-    )
+    going, places = len(stated), len(set(stated))
+    say(f"  imports and comments too; the workers name {going} things that are to go, in {places} files.")
     fates = whole["coverage"]
     say(
         f"  ledger: {fates['findings']} findings = {fates['cited']} cited + {fates['merged']} merged"
