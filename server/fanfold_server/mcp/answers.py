@@ -97,7 +97,8 @@ class Piece(Value):
         id, title: its own.
         scope: what its worker may read, and the checks that do it.
         worker_prompt: what to tell a sub-agent: the call that gives it its instructions. Short, since whoever starts
-            sub-agents has to write the prompt of each, and would carry all of them in its context.
+            sub-agents has to write the prompt of each, and would carry all of them in its context. "" where a
+            worker of fanfold's own does it.
     """
 
     id: str
@@ -131,13 +132,13 @@ class Planned(Answer):
     def body(self) -> Iterator[str]:
         """See Answer."""
         if self.plan_id:
-            yield f"Plan {self.plan_id}: {self.mode}, {self.subtasks_total} subtasks. {self.reason}"
+            yield f"Plan {self.plan_id}: {self.mode}, subtasks: {self.subtasks_total}. {self.reason}"
         yield from (f"Assumed: {text}" for text in self.assumptions)
         yield from (f"Problem: {text}" for text in self.problems)
         if self.estimate:
             yield f"Estimate: {_price(self.estimate)}"
         for piece in self.subtasks:
-            yield f"- {piece.id}: {piece.title} [{piece.scope}] {piece.worker_prompt}"
+            yield f"- {piece.id}: {piece.title} [{piece.scope}] {piece.worker_prompt}".rstrip()
 
 
 class Claim(Value):

@@ -49,7 +49,7 @@ from fanfold_server.mcp.shown import (
 )
 from fanfold_server.orchestrator import Orchestrator
 from fanfold_server.records import Handed, Plan, Run, RunState, Task
-from fanfold_server.runs import run_of
+from fanfold_server.runs import RETRIED, run_of
 from fanfold_server.submission import Submission, read_findings
 from fanfold_workers.contract import Finding, Result, Subtask
 from fanfold_workers.errors import InputError
@@ -239,7 +239,9 @@ def _loose_ends(run: Run) -> tuple[tuple[str, ...], Next | None]:
         return (
             f"{len(run.waiting_for)} subtasks have not been submitted: {few}. They are gaps in the report.",
         ), None
-    return (), None
+    failed = ", ".join(f"{count} {status.value}" for status, count in run.counts.items() if status in RETRIED)
+    # Named, but not as the next call: a model would make that one again and again.
+    return ((f"Not done: {failed}. dispatch with retry does them again.",) if failed else ()), None
 
 
 Handler = Callable[[Any, Host], Awaitable[Answer]]

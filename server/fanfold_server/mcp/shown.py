@@ -50,7 +50,7 @@ def planned(plan: Plan, ours: By, warnings: Sequence[str]) -> Planned:
     few = plan.subtasks[: ROOM // 50]
     answer = _planned(plan, (), theirs, warnings)
     for level in LEVELS:
-        pieces = [_piece(plan, subtask, *level) for subtask in few]
+        pieces = [_piece(plan, subtask, ours(subtask), *level) for subtask in few]
         answer = fullest(len(pieces), partial(_first, plan, pieces, theirs, warnings))
         if len(answer.subtasks) == len(plan.subtasks):
             break
@@ -81,7 +81,7 @@ def _planned(plan: Plan, pieces: Sequence[Piece], theirs: int, warnings: Sequenc
     )
 
 
-def _piece(plan: Plan, subtask: Subtask, title: int, scope: int, prompt: str) -> Piece:
+def _piece(plan: Plan, subtask: Subtask, ours: bool, title: int, scope: int, prompt: str) -> Piece:
     places = ", ".join(subtask.scope.places) or "no files"
     checks = f"; {', '.join(subtask.checks)}" if subtask.checks else ""
     after = f"; after {', '.join(subtask.depends_on)}" if subtask.depends_on else ""
@@ -89,7 +89,7 @@ def _piece(plan: Plan, subtask: Subtask, title: int, scope: int, prompt: str) ->
         id=subtask.id,
         title=clip(subtask.title, title),
         scope=clip(places + checks + after, scope),
-        worker_prompt=prompt.format(ref=f"{plan.id}/{subtask.id}"),
+        worker_prompt="" if ours else prompt.format(ref=f"{plan.id}/{subtask.id}"),
     )
 
 
@@ -100,14 +100,18 @@ def _plan_summary(plan: Plan, theirs: int) -> str:
         return "Do it yourself: the task does not gain from being split. Dispatch only if you insist."
     total = len(plan.subtasks)
     if not theirs:
-        return f"{total} subtasks, all done by fanfold's own workers. Call dispatch."
-    whose, rest = f"{total} subtasks", ""
+        return f"{_subtasks(total)}, all for fanfold's own workers. Call dispatch."
+    whose, rest = _subtasks(total), ""
     if theirs < total:
         whose, rest = f"{theirs} of {total} subtasks", " Call dispatch for the others first."
     return (
         f"{whose} for your own sub-agents: start one for each, all in one turn, with its worker_prompt and nothing "
         f"else. Each deposits its findings with submit.{rest}"
     )
+
+
+def _subtasks(count: int) -> str:
+    return "1 subtask" if count == 1 else f"{count} subtasks"
 
 
 def _after_plan(plan: Plan, theirs: int) -> Next | None:
@@ -257,7 +261,7 @@ def synthesized(
             conflicts_total=len(report.conflicts),
             gaps=tuple(gaps[:few]),
             gaps_total=len(report.gaps),
-            coverage=report.coverage,
+            coverage=report.coverage.model_copy(update={"share": round(report.coverage.share, 3)}),
             ledger_ref=f"{report.id}/ledger",
         )
 

@@ -155,6 +155,42 @@ async def test_the_whole_line_from_a_task_to_a_report(hosted, mode):
     assert [line.split()[0] for line in ledger["text"].splitlines()] == ["s1.1", "s2.1", "s3.1"]
 
 
+async def test_a_report_names_what_failed_and_how_to_do_it_again(hosted):
+    async def unlucky(subtask: Subtask) -> Result:
+        if subtask.id == "s2":
+            msg = "out of luck"
+            raise RuntimeError(msg)
+        return await worker(subtask)
+
+    async with hosted(worker=unlucky) as host:
+        plan_id = (await host.call("plan", task="Look at each", items=["a", "b", "c"]))["plan_id"]
+        run = await host.call("dispatch", plan_id=plan_id)
+        report = await host.call("synthesize", plan_id=plan_id)
+        again = await host.call("dispatch", plan_id=plan_id, retry=True)
+        result = await host.call("read", ref=f"{run['run_id']}/s2")
+    assert (run["done"], run["counts"]) == (True, {"ok": 2, "failed": 1})
+    assert (report["warnings"], report["next"]) == (
+        ["Not done: 1 failed. dispatch with retry does them again."],
+        None,
+    )
+    assert [(gap["kind"], gap["subtask"]) for gap in report["gaps"]] == [("not_done", "s2")]
+    assert again["counts"] == {"ok": 2, "failed": 1}
+    assert "attempt 2" in result["text"]
+
+
+async def test_sub_agents_are_only_prompted_for_what_fanfold_does_not_do_itself(hosted):
+    mixed = [{"title": "Mine", "checks": ["passages"]}, {"title": "Yours"}, {"title": "Yours too"}]
+    async with hosted() as host:
+        planned = await host.call("plan", task="Look", subtasks=mixed)
+        run = await host.call(planned["next"]["tool"], **planned["next"]["arguments"])
+    prompts = [piece["worker_prompt"] for piece in planned["subtasks"]]
+    assert [bool(prompt) for prompt in prompts] == [False, True, True]
+    assert planned["summary"] == snapshot(
+        "2 of 3 subtasks for your own sub-agents: start one for each, all in one turn, with its worker_prompt and nothing else. Each deposits its findings with submit. Call dispatch for the others first."
+    )
+    assert (run["state"], run["waiting_for"], sum(run["counts"].values())) == ("waiting", ["s2", "s3"], 1)
+
+
 async def test_both_forms_of_an_answer_say_the_same(hosted):
     async with hosted() as host:
         planned = await host.call("plan", task="Look", subtasks=SUBTASKS)
