@@ -13,10 +13,13 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
+import anyio
+import anyio.to_thread
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fanfold_workers.aside import in_thread
 from fanfold_workers.errors import FanfoldError, InputError, ScopeError, UnknownNameError
 from fanfold_workers.tools.beneath import READING, Anchor, FolderAnchor, best_opener, by_openat2, by_steps
 from fanfold_workers.tools.disk import DiskRoot
@@ -391,6 +394,24 @@ def test_a_folder_that_may_not_be_listed_is_counted_not_hidden(tmp_path: Path) -
     assert list(root.walk()) == [File("secret/", 0), File("z", 1)]
     with pytest.raises(UnknownNameError, match="may not be read"):
         root.read("secret/")
+
+
+async def test_a_walk_nobody_waits_for_ends(tmp_path: Path) -> None:
+    walking, ended = threading.Event(), threading.Event()
+
+    def walk_on() -> None:
+        try:
+            while True:
+                list(DiskRoot("r", tmp_path).walk())
+                walking.set()
+        finally:
+            ended.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(in_thread, walk_on)
+        await anyio.to_thread.run_sync(walking.wait, HANG_SECONDS)
+        tasks.cancel_scope.cancel()
+    assert await anyio.to_thread.run_sync(ended.wait, HANG_SECONDS)
 
 
 def test_what_vanishes_on_the_way_is_left_out(rooted: Rooted, tmp_path: Path) -> None:

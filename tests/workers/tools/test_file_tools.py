@@ -2,8 +2,8 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from fanfold_workers.errors import FanfoldError, InputError, ScopeError, Unknown
 from fanfold_workers.tools import listing, reading, searching
 from fanfold_workers.tools.disk import DiskRoot
 from fanfold_workers.tools.files import Files
-from fanfold_workers.tools.roots import File, MemoryRoot, Root
+from fanfold_workers.tools.roots import MAX_READ_BYTES, File, MemoryRoot, Root
 from fanfold_workers.tools.toolbox import Answer, Tool
 
 TREE = {
@@ -287,6 +287,61 @@ Left out: 4 not reached in time (r:README.md, r:bin.dat, r:src/app.py, …).\
             ),
         )
     )
+
+
+@dataclass(frozen=True)
+class Made:
+    """A root of one file, made as it is read: so large that it has no end, or so slow that time runs out."""
+
+    made: Callable[[int, int], bytes]
+    size: int = 1
+    name: str = "r"
+
+    def walk(self, under: str = "", /) -> Iterator[File]:
+        """See Root."""
+        return iter([File("f", self.size)])
+
+    def children(self, under: str = "", /) -> list[str]:
+        """See Root."""
+        return ["f"]
+
+    def read(self, path: str, /, limit: int = MAX_READ_BYTES, offset: int = 0) -> bytes:
+        """See Root."""
+        return self.made(limit, offset)
+
+
+def late(limit: int, offset: int) -> bytes:
+    time.sleep(0.06)
+    return b"main"
+
+
+def test_a_file_not_searched_to_its_end_is_not_examined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "MAX_SECONDS", 0.05)
+    assert use(searching.TOOL, Files({"r": Made(late)}, ("r",)), pattern="main").examined == Examined(
+        done=0, in_scope=1, left_out=("1 not searched to the end in time (r:f)",)
+    )
+
+
+def test_a_file_too_large_to_search_is_not_examined_and_a_binary_one_not_counted() -> None:
+    text, binary = Made(lambda limit, _: b"x" * limit, 2**25), Made(lambda limit, _: b"\0" * limit, 2**25)
+    assert [use(searching.TOOL, Files({"r": root}, ("r",)), pattern="x").examined for root in (text, binary)] == [
+        Examined(done=0, in_scope=1, left_out=("1 over 16 MB (r:f)",)),
+        Examined(done=0, in_scope=0, left_out=("1 binary, not counted",)),
+    ]
+
+
+def test_a_file_without_end_is_paged_as_far_as_pages_go() -> None:
+    endless = Files({"r": Made(lambda limit, _: b"x" * limit)}, ("r",))
+    assert refusal(reading.TOOL, endless, place="r:f", start=2) == (
+        "read.start: Only the first 256 MB of r:f can be paged. Ask for an earlier line."
+    )
+
+
+def test_an_answer_stays_small_however_much_matches() -> None:
+    tree = {f"f{n}": f"{'x' * 390}\n" * 500 for n in range(3)}
+    text = use(searching.TOOL, files(tree), pattern="x", matches=1_000, per_file=1_000).text
+    assert text.startswith("1,500 lines match in 3 of 3 text files; 151 shown.\n")
+    assert len(text) < 61_000
 
 
 def test_a_search_leaves_scope_to_the_scope() -> None:

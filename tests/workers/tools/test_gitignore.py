@@ -67,12 +67,13 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(
     deadline=None,
-    max_examples=int(os.environ.get("GITIGNORE_EXAMPLES", "60")),
+    max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.sets(paths, max_size=8).map(consistent), rules, st.dictionaries(names, rules, max_size=2))
 @example({"foo/a.py", "foo/b.txt"}, "foo/**\n!foo/**/\n!foo/**/*.py", {})
-@example({"src/a/b", "src/b"}, "src/**", {"src": "!a"})
+@example({"src/a", "src/b"}, "src/**\n!src/b", {})
+@example({"a/a", "a/b/c"}, "a/**/", {})
 def test_a_walk_shows_the_files_git_shows(
     repository: Path, tree: set[str], top_rules: str, inner_rules: dict[str, str]
 ) -> None:

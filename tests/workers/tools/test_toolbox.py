@@ -2,6 +2,7 @@
 
 import threading
 from typing import Annotated, Any
+from unicodedata import category
 
 import pytest
 from hypothesis import given
@@ -104,7 +105,13 @@ async def test_whatever_a_model_sends_comes_to_an_answer_or_an_error_that_helps(
         said = (await toolbox("show").call("show", arguments)).text
     except FanfoldError as error:
         said = f"{error} {error.remedy or chr(0)}"
-    assert said.isprintable()
+    assert {category(char) for char in said}.isdisjoint({"Cc", "Cs", "Zl", "Zp"})
+
+
+async def test_a_name_in_an_error_cannot_pass_for_another() -> None:
+    assert await said(toolbox("show"), "show", {"place": "r:\u202egpj.exe\u2028"}) == (
+        "place: r:�gpj.exe� is outside this scope. Stay within r:a."
+    )
 
 
 async def test_arguments_nested_without_end_are_refused() -> None:

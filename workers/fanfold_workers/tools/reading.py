@@ -124,7 +124,7 @@ def _header(name: str, start: int, last: int, total: int | None) -> str:
 
 def _no_such_line(name: str, total: int | None) -> InputError:
     msg = f"Only the first {MAX_PAGED_BYTES >> 20} MB of {name} can be paged."
-    remedy = "Use `search` for a line further on." if total is None else f"Start at {max(total, 1)} or before."
+    remedy = "Ask for an earlier line." if total is None else f"Start at {max(total, 1)} or before."
     return InputError(msg if total is None else f"{name} has {total:,} lines.", field="read.start", remedy=remedy)
 
 

@@ -86,8 +86,6 @@ class PathAnchor:
             status = here.lstat()
             if stat.S_ISLNK(status.st_mode) or getattr(status, "st_file_attributes", 0) & _REPARSE:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-            if stat.S_ISFIFO(status.st_mode):
-                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return str(here)
 
 
