@@ -22,7 +22,7 @@ test: lint types pytest  ## every check there is; what continuous integration ru
 lint: $(STAMP)  ## format, lint, import rules, spelling
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/codespell --skip benchmarks/data $(CODE) $(PROSE) Makefile
 
 types: $(STAMP)  ## both type checkers, strict: each finds what the other misses
