@@ -20,6 +20,8 @@ MAX_PLACES = 20
 MAX_PAIRS = 20_000
 
 _SYSTEM_NAMES = {"": "", "npm": "npm ", "cargo": "crate ", "ruby": "gem "}
+_CURRENT = frozenset({"tzdata", "certifi", "ca-certificates"})
+"""Packages of data, of which the newest release is always the one to have."""
 _ANY = frozenset({"", "*", "x", "latest"})
 _REF = re.compile(r"@([^@/#&]*)(?:[#&].*)?$")
 _FIXED_REF = re.compile(r"[0-9a-f]{7,64}|(?:[\w-]+[-/])?v?\d+(?:[._-]\w+)*|.*\d+\.\d+.*", re.IGNORECASE)
@@ -78,7 +80,11 @@ def _unpinned(repository: Repository, declared: list[Declared]) -> Iterator[Find
 
 def _should_pin(repository: Repository, one: Declared) -> bool:
     lists = not _is_package(one)
-    if one.role in {Role.build, Role.constraint} or (one.role is Role.development and not lists):
+    if (
+        one.name in _CURRENT
+        or one.role in {Role.build, Role.constraint}
+        or (one.role is Role.development and not lists)
+    ):
         return False
     if one.system in {"npm", "cargo"} and one.specifier not in _ANY - {""}:
         return False

@@ -19,6 +19,8 @@ _LOCAL = re.compile(r"[./~]|file:|[A-Za-z]:[\\/]|\$|[\w./-]+\.(?:whl|zip|tar\.gz
 _PLAIN = frozenset({"requirements", "requirement"})
 _RUNS = frozenset({"base", "common", "core", "default", "install", "main", "prod", "production", "runtime", "app"})
 _MAX_CONTINUED = 500
+_TOOLCHAIN = re.compile(r"compilers?$|^(?:make|cmake|git|pkg-config|ninja|nomkl|ccache)$")
+"""What a conda environment takes as it comes: compilers and their kin."""
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 
 

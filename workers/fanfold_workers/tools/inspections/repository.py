@@ -10,7 +10,7 @@ from .manifests import LOCKS, UnreadableError, parsed, parser_of
 from .survey import Project, Survey, setting_of
 
 _FOREIGN = re.compile(
-    r"(?:^|/)(?:_?vendor(?:ed|s)?|third_?party|extern(?:al|als)?|subprojects|bundled|node_modules|site-packages)/"
+    r"(?:^|/)(?:_?vendor(?:ed|s)?|third_?party|extern(?:al|als)?|subprojects|bundled|_?static|node_modules|site-packages)/"
 )
 _TEST_DATA = re.compile(r"(?:^|/)(?:fixtures?|data|testdata|targets|resources|samples?|projects|packages|roots)/")
 
