@@ -24,6 +24,7 @@ _AT_ONCE = 1024 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NEVER = frozenset({".git", ".hg", ".svn", ".jj", ".bzr", "_darcs", "CVS", "__pycache__", "node_modules"})
 _MARKS = (".git", ".gitignore")
+_TELLING = frozenset({*_MARKS, "pyvenv.cfg"})
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV, getattr(errno, "EMLINK", errno.ELOOP)})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
 
@@ -143,7 +144,7 @@ class DiskRoot:
         stop_if_abandoned()
         with anchor.scan(folder.path.rstrip("/") or ".") as entries:
             listing = list(entries)
-            names = {entry.name for entry in listing}
+            names = {entry.name for entry in listing if entry.name in _TELLING}
             if "pyvenv.cfg" in names and not folder.asked_for:
                 return []
             rules = self._rules(anchor, folder, names)
