@@ -109,6 +109,13 @@ def test_scripts_without_spaces_are_searched_too(text: str, question: str) -> No
     assert [f.evidence[0].quote for f in asked(files, question).findings] == [first]
 
 
+def test_a_few_words_in_common_are_no_answer() -> None:
+    assert (
+        subjects({"guide.md": GUIDE}, "Which session of wine, salmon, pasta, cheese and bread ends with olives?")
+        == []
+    )
+
+
 def test_accents_may_be_left_out_of_a_question() -> None:
     assert subjects({"a.txt": "Der Zug nach Zürich fährt um sieben."}, "Wann fahrt der Zug nach Zurich?") == ["a.txt"]
 
@@ -148,10 +155,18 @@ def test_headings_of_every_kind_are_known() -> None:
 def test_a_word_in_a_heading_weighs_more() -> None:
     files = {
         "a.md": "# Cats\n\nThey purr at night, a lot of them.\n",
-        "b.md": "# Dogs\n\nThey bark at cats a lot at night.\n",
+        "b.md": "# Dogs\n\nThey bark at cats, cats, cats at night.\n",
     }
 
     assert subjects(files, "cats at night") == ["Cats", "Dogs"]
+
+
+def test_scripts_and_markup_stay_out_of_claims() -> None:
+    page = "<p>Figs <i>ripen</i> in August.</p>\n<script>figs.ripen()</script>\n<p>Eat them soon &amp; fresh.</p>\n"
+
+    (finding,) = asked({"figs.html": page}, "When do figs ripen?").findings
+
+    assert finding.claim == "Figs ripen in August. Eat them soon & fresh."
 
 
 def test_a_very_long_line_is_quoted_where_it_answers() -> None:

@@ -93,6 +93,24 @@ def test_what_goes_with_the_named_python_is_severe(question: str, severity: Seve
     assert [(f.subject, f.severity) for f in answer.findings] == [("cgi", severity)]
 
 
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("f() is deprecated since Python 3.4 and, as was said before, is slated for removal in Python 3.12", "3.12"),
+        ("The class was renamed in Python 3.2. This alias will be removed in Python 3.12.", "3.12"),
+        ("In 3.13 classes made inside an enum will not become members", "3.13"),
+        ("Python 3.14 will, by default, filter archives", "3.14"),
+        (".. deprecated-removed:: 3.11 3.13", "3.13"),
+        ("Deprecated since 3.4, use g", ""),
+        ("deprecated; g is available since Python 3.4", ""),
+    ],
+)
+def test_the_version_of_the_end_is_told_from_other_versions(text: str, version: str) -> None:
+    source = f"import warnings\nwarnings.warn({text!r}, DeprecationWarning)"
+
+    assert deprecated({"cgi.py": source}) == {"cgi": version}
+
+
 def test_without_a_named_python_the_next_one_is_meant() -> None:
     assert next_python("Can this environment move to the next Python?", (3, 11)) == (3, 12)
 
@@ -145,9 +163,23 @@ def test_a_deprecated_way_to_call_something_never_condemns_the_thing() -> None:
             if x:
                 return x
             warnings.warn("falsehood is deprecated", DeprecationWarning)
+
+        def lock(*args):
+            warnings.warn("Passing arguments to lock is deprecated", DeprecationWarning)
         """
 
-    assert set(deprecated({"abc.py": source})) == {"abc.gather()[loop]", "abc.split()[usage]", "abc.early()[usage]"}
+    assert set(deprecated({"abc.py": source})) == {
+        "abc.gather()[loop]",
+        "abc.split()[usage]",
+        "abc.early()[usage]",
+        "abc.lock()[usage]",
+    }
+
+
+def test_a_warning_on_import_about_an_argument_never_condemns_the_module() -> None:
+    source = "import warnings\nwarnings.warn('The x argument of f is deprecated', DeprecationWarning)"
+
+    assert set(deprecated({"abc.py": source})) == {"abc[usage]"}
 
 
 def test_names_behind_a_getattr_are_read_from_its_tables_even_in_another_module() -> None:
@@ -231,6 +263,8 @@ def test_private_twins_and_metaclasses_stand_for_what_they_implement() -> None:
 def test_a_helper_that_warns_for_others_is_not_deprecated_itself() -> None:
     source = """
         import warnings
+        def warn_somehow(message):
+            warnings.warn(message, DeprecationWarning)
         def _warn_about(name):
             warnings.warn(f"{name} is deprecated", DeprecationWarning)
         def deprecated(func):
@@ -297,10 +331,14 @@ def test_a_variable_that_is_called_like_a_module_is_no_use() -> None:
             imp = 1
             imp.real
         h = lambda imp: imp.load
+        class A:
+            import imp as i
+            def f(self):
+                i.reload()
         [imp.a for imp in ()]
         """
 
-    assert used(source) == {"imp": 1}
+    assert used(source) == {"imp": 2}
 
 
 def test_methods_are_uses_where_the_class_is_certain() -> None:
@@ -378,7 +416,8 @@ def test_a_standard_library_does_not_use_itself_but_a_repository_with_such_names
     source = "import imp"
 
     assert inspected(LIBRARY | {"pkgutil.py": source}).findings == ()
-    assert [f.subject for f in inspected({"profile.py": source, "setup.py": ""}).findings] == ["imp"]
+    for sources in ({"profile.py": source, "setup.py": ""}, {"vendor/profile.py": source}):
+        assert [f.subject for f in inspected(sources).findings] == ["imp"]
 
 
 def test_a_module_of_the_scope_hides_the_standard_one_and_that_is_a_gap() -> None:
@@ -403,7 +442,7 @@ def test_what_cannot_be_read_is_left_out_with_the_reason_and_the_rest_is_read() 
         "nul.py": "x = 1\n" * 2000 + "\0",
         "binary.py": "\0",
         "old.py": "print 'hello'",
-        "deep.py": "(" * 5_000,
+        "deep.py": "x = " + "-" * 100_000 + "1",
         "long.py": "x = " + "+".join(["1"] * 50_000),
         "escape.py": 'import uu\n"\\d"',
         "large.py": "#" * (2**21 + 1),
@@ -419,6 +458,7 @@ def test_what_cannot_be_read_is_left_out_with_the_reason_and_the_rest_is_read() 
     assert examined.done + sum(int(line.split()[0]) for line in examined.left_out) == 9
     assert "1 binary (r:binary.py)" in examined.left_out
     assert "1 over 2 MB (r:large.py)" in examined.left_out
+    assert any("nested too deeply" in line and "r:deep.py" in line for line in examined.left_out)
     assert any("does not parse on this Python" in line and "r:broken.py" in line for line in examined.left_out)
 
 

@@ -265,15 +265,5 @@ TOOL = Tool(
     arguments=Inspect,
     run=inspect,
     inspection=True,
-    hints=(
-        "question",
-        "documentation",
-        "docs",
-        "explain",
-        "according to",
-        "what does",
-        "how does",
-        "look up",
-        "passages",
-    ),
+    hints=("passage", "documentation", "docs", "according to", "look up", "explain", "what does", "how does"),
 )

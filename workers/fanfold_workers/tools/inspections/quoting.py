@@ -27,8 +27,6 @@ class Page:
 
         None if they are blank: then there is nothing to check.
         """
-        while first < last and not self.lines[first - 1].strip():
-            first += 1
         room = MAX_QUOTE_CHARS
         end = first
         for n in range(first, last + 1):

@@ -87,8 +87,8 @@ def _is_particle(pair: str) -> bool:
 
 
 def _quoted(word: str) -> str:
-    """A phrase: the index takes its parts in their order (`get_event_loop`), or any of them less well."""
-    return '"' + word.replace('"', '""').replace("\0", "") + '"'
+    """A phrase, whose parts the index finds in their order (`get_event_loop`). No word holds a quotation mark."""
+    return f'"{word}"'
 
 
 def parts(term: Term) -> list[str]:
