@@ -46,14 +46,20 @@ class RulesWorker:
         answers: list[Answer] = []
         failed: list[str] = []
         for check in subtask.checks:
-            try:
-                answer = await toolbox.call(check, {"question": subtask.objective})
-            except FanfoldError as error:
-                failed.append(f"{check} did not run: {error}")
-                continue
-            await notes.found(*answer.findings)
-            answers.append(answer)
+            for under in self._unders(subtask, check):
+                try:
+                    answer = await toolbox.call(check, {"question": subtask.objective, "under": under})
+                except FanfoldError as error:
+                    failed.append(f"{check} did not run{f' in {under}' if under else ''}: {error}")
+                    continue
+                await notes.found(*answer.findings)
+                answers.append(answer)
         return _result(subtask, answers, failed, anyio.current_time() - started)
+
+    def _unders(self, subtask: Subtask, check: str) -> tuple[str, ...]:
+        """Where a check looks: everywhere at once, or at each project of a group by itself."""
+        by_itself = check in self.tools and self.tools[check].project and len(subtask.scope.places) > 1
+        return subtask.scope.places if by_itself else ("",)
 
 
 def _result(subtask: Subtask, answers: list[Answer], failed: list[str], seconds: float) -> Result:

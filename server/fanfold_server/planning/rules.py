@@ -26,8 +26,6 @@ SMALL_FILES, SMALL_BYTES = 5, 64_000
 TASK_CHARS, MIND_CHARS = 1_000, 6_000
 """How much of a task stands in each objective: for a check, and for a worker that has a mind."""
 
-WHOLE_PROJECT = frozenset({"tests", "dependencies"})
-"""Checks that judge a project by all of it, so that its parts can't be divided among workers."""
 OWN_TESTS = ("test", "the library's own tests use on purpose what it deprecates")
 EXPECTED = "Findings, each with file, line and a verbatim quote."
 
@@ -76,7 +74,8 @@ class RulesPlanner:
     def _gatherer(self, task: Task, survey: Survey, places: tuple[str, ...], choice: Choice) -> Gatherer:
         alone = choice.checks == (PASSAGES,)
         without = (OWN_TESTS,) if choice.checks == ("upgrades",) else ()
-        wanted = wish(task, alone, not WHOLE_PROJECT.isdisjoint(choice.checks), without)
+        whole = any(self.tools[check].project for check in choice.checks)
+        wanted = wish(task, alone, whole, without)
         topics = alone or (self.takes_any and not choice.checks)
         natural = bool(choice.checks or task.roots or wanted.several)
         return Gatherer(task, survey, places, wanted, topics, natural, self.tools)

@@ -11,7 +11,8 @@ from fanfold_workers.tools.toolbox import Answer, Inspect, Tool
 
 
 def _tool(name: str, *hints: str, inspection: bool = True) -> Tool[Any]:
-    return Tool(name, f"Does {name}.", Inspect, lambda files, given: Answer(""), inspection, hints)
+    project = name in ("tests", "dependencies")
+    return Tool(name, f"Does {name}.", Inspect, lambda files, given: Answer(""), inspection, hints, project)
 
 
 TOOLS: Mapping[str, Tool[Any]] = {

@@ -46,6 +46,8 @@ class Tool(Generic[A]):
         run: the work: blocking, reads through Files alone, raises FanfoldError for what the caller can mend.
         inspection: whether it is a check the rules engine can run by itself.
         hints: words in a task that ask for this check.
+        project: whether it takes what it sees for one project, so that it must look at each place of a scope by
+            itself and no project may be split.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Tool(Generic[A]):
     run: Callable[[Files, A], Answer]
     inspection: bool = False
     hints: tuple[str, ...] = ()
+    project: bool = False
 
 
 class Inspect(Value):

@@ -277,6 +277,7 @@ TOOL: Tool[Inspect] = Tool(
     arguments=Inspect,
     run=inspect,
     inspection=True,
+    project=True,
     hints=(
         "dependency",
         "dependencies",

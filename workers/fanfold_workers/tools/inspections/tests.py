@@ -213,5 +213,6 @@ TOOL: Tool[Inspect] = Tool(
     arguments=Inspect,
     run=inspect,
     inspection=True,
+    project=True,
     hints=("test", "tests", "untested", "missing tests", "test coverage", "coverage", "assertions"),
 )
