@@ -102,7 +102,7 @@ def test_the_version_is_one_line(fanfold: Fanfold) -> None:
 
 
 def test_a_server_starts_without_what_only_people_need() -> None:
-    code = "import sys; import fanfold_server.cli.app; print([m for m in ('rich', 'anthropic', 'mcp', 'sqlite3', \
+    code = "import sys; import fanfold_server.cli.app; print([m for m in ('rich', 'anthropic', 'mcp', \
 'fanfold_server.orchestrator') if m in sys.modules])"
 
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -120,7 +120,7 @@ WRONG = {
     "a root that is a file": (["run", "x", "--root", f"a={__file__}"], 2, ["error: --root: ", "is a file"]),
     "a blank task": (["run", " ", "--root", "."], 2, ["error: TASK: "]),
     "a task that takes a mind": (
-        ["run", "Which vector database is best?", "--root", "."],
+        ["run", "Rewrite the login page", "--root", "."],
         1,
         ["error: TASK: ", "upgrades", "fanfold serve"],
     ),
