@@ -7,7 +7,9 @@ CODE := server workers tests benchmarks
 PROSE := $(wildcard *.md docs/*.md)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types pytest coverage constraints clean
+AUDIT := Audit these repositories for secrets, dependency problems and missing tests
+
+.PHONY: help install demo audit test lint types pytest coverage constraints clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -16,6 +18,10 @@ install: $(STAMP)  ## put the fanfold command and the development tools into .ve
 
 demo: $(STAMP)  ## show the product at work, in under two minutes
 	@$(BIN)/python benchmarks/demo.py
+
+audit: $(STAMP)  ## fetch the sources of 50 widely used packages and audit them all
+	$(BIN)/python benchmarks/fetch_archives.py
+	$(BIN)/fanfold run "$(AUDIT)" --root repos=benchmarks/data/repos || [ $$? -eq 3 ]
 
 test: lint types pytest  ## every check there is; what continuous integration runs
 

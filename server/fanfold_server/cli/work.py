@@ -67,7 +67,11 @@ async def run(settings: Settings, task: Task, wanted: Wanted) -> int:
     """Plan the task anew, dispatch it, report."""
     wanted.output.check()
     async with Orchestrator(roots=settings.roots, home=settings.home, width=settings.width) as fanfold:
-        plan = await fanfold.plan(task, fresh=True)
+        try:
+            plan = await fanfold.plan(task, fresh=True)
+        except anyio.get_cancelled_exc_class():
+            say("Stopped while planning; nothing was started.")
+            raise
         _refuse_faulty(plan)
         for note in _notes(plan):
             say(note)
