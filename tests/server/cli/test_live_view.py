@@ -1,7 +1,6 @@
 """The live view on a terminal, and what a stranger's text may do to one."""
 
 import os
-import pty
 import select
 import subprocess
 import sys
@@ -108,6 +107,8 @@ def test_what_strangers_wrote_is_harmless_on_a_terminal_and_verbatim_in_a_pipe(
 
 def on_terminal(arguments: list[str], env: dict[str, str]) -> str:
     """Everything the command writes to a terminal of 80 columns."""
+    import pty
+
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "fanfold_server", *arguments]
     process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env={**env, "COLUMNS": "80"})
