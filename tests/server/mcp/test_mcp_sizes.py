@@ -82,7 +82,7 @@ def test_every_plan_fits_and_says_what_was_left_out(plan):
     left_out = [warning for warning in answer.warnings if warning.startswith(f"Only {shown} of ")]
     assert bool(left_out) == (shown < len(plan.subtasks))
     assert answer.refs == (plan.id,)
-    assert shown >= min(len(plan.subtasks), 20)
+    assert shown >= min(len(plan.subtasks), 15)
 
 
 @pytest.mark.parametrize("count", [1, 10, 51, 1_000])
@@ -175,11 +175,9 @@ def test_every_receipt_fits(found, refused):
     assert (answer.accepted, answer.refused_total) == (len(found), len(refused))
 
 
-@settings(max_examples=40, deadline=None)
-@given(lines(300), lines(2_000), lines(40_000), st.integers(0, 200), st.integers(500, 60_000))
-def test_every_report_fits_or_says_where_it_goes_on(short, long, markdown, many, max_chars):
+def report_of(markdown: str, short: str, long: str, many: int, max_chars: int) -> Report:
     side = Side(value=long, findings=("s1.1",), support=3, weight=1.0)
-    report = Report(
+    return Report(
         id="s-0123456789ab",
         question="?",
         engine="host",
@@ -201,12 +199,33 @@ def test_every_report_fits_or_says_where_it_goes_on(short, long, markdown, many,
         ledger=(),
         max_chars=max_chars,
     )
-    run = Run(id="r-0123456789ab", plan="p-0123456789ab", state=RunState.done, total=1, counts={})
-    answer = synthesized(report, run, max_chars=max_chars, warnings=(), after=None)
+
+
+DONE = Run(id="r-0123456789ab", plan="p-0123456789ab", state=RunState.done, total=1, counts={})
+
+
+@settings(max_examples=40, deadline=None)
+@given(lines(300), lines(2_000), lines(40_000), st.integers(0, 200), st.integers(500, 60_000))
+def test_every_report_fits_or_says_where_it_goes_on(short, long, markdown, many, max_chars):
+    report = report_of(markdown, short, long, many, max_chars)
+    answer = synthesized(report, DONE, max_chars=max_chars, warnings=(), after=None)
     assert answer.size() <= room_for(max_chars)
     assert answer.size() < 10_000 or max_chars > 8_000
     assert (answer.conflicts_total, answer.gaps_total) == (many, many)
     assert answer.report == report.markdown or f"read {report.id} from offset " in answer.report
+
+
+@pytest.mark.parametrize(
+    ("mark", "kept"), [("x", 8_000), ("x\n", 5_500), ('"', 4_000), ("\x1b", 1_000), ("界", 8_000)]
+)
+def test_a_report_that_weighs_too_much_is_cut_where_read_goes_on(mark, kept):
+    report = report_of(mark * 8_000, "short", "long", 50, 8_000)
+    answer = synthesized(report, DONE, max_chars=8_000, warnings=(), after=None)
+    shown, _, rest = answer.report.partition("\n…\n[")
+    assert kept <= len(shown) <= 8_000
+    assert report.markdown.startswith(shown)
+    assert rest in ("", f"{8_000 - len(shown)} more characters: read {report.id} from offset {len(shown)}]")
+    assert answer.size() <= ROOM
 
 
 @given(lines(40_000), st.integers(10, 400))

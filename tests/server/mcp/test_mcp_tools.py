@@ -101,12 +101,13 @@ async def test_every_tool_and_argument_is_described_within_what_hosts_show(hoste
         ("cancel", {"run": "r-none"}, "run_id: It is missing"),
     ],
 )
-async def test_bad_input_is_refused_with_the_field_and_nothing_is_started(hosted, tool, arguments, names):
+async def test_bad_input_is_refused_with_the_field_and_nothing_is_started(hosted, caplog, tool, arguments, names):
     async with hosted(worker=worker) as host:
         said = await host.refused(tool, **arguments)
         assert said.startswith(names)
         assert len(said) > len(names) + 10
         assert await host.fanfold.journal.entries("") == []
+    assert caplog.text == ""  # the caller's slips are no matter for the server's log
 
 
 @pytest.mark.parametrize("odd", [float("nan"), float("inf"), True, "1", [1], {}, 10**4000])
@@ -185,8 +186,9 @@ async def test_sub_agents_are_only_prompted_for_what_fanfold_does_not_do_itself(
         run = await host.call(planned["next"]["tool"], **planned["next"]["arguments"])
     prompts = [piece["worker_prompt"] for piece in planned["subtasks"]]
     assert [bool(prompt) for prompt in prompts] == [False, True, True]
-    assert planned["summary"] == snapshot(
-        "2 of 3 subtasks for your own sub-agents: start one for each, all in one turn, with its worker_prompt and nothing else. Each deposits its findings with submit. Call dispatch for the others first."
+    assert planned["summary"] == (
+        "2 of 3 subtasks for your own sub-agents: start one for each, all in one turn, with its worker_prompt and "
+        "nothing else. Each deposits its findings with submit. Call dispatch for the others first."
     )
     assert (run["state"], run["waiting_for"], sum(run["counts"].values())) == ("waiting", ["s2", "s3"], 1)
 
