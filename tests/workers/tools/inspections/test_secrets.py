@@ -233,6 +233,13 @@ def test_control_codes_and_odd_bytes_do_not_reach_a_quote():
     assert answer.findings[0].evidence[0].quote == f"k=AKIA{MASK}{AWS[-2:]} é"
 
 
+@pytest.mark.parametrize(
+    "unit", ["-----BEGIN PRIVATE KEY-----", "PuTTY-User-Key-File-3: ", "eyJaaaaaaaaaaaa.", "token='"]
+)
+def test_no_text_takes_long(unit: str):
+    assert inspected({"a.env": unit * (600_000 // len(unit))}).findings == ()
+
+
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=2000))
 @example("-----BEGIN PRIVATE KEY-----" * 50)
 @example("token='" + "a" * 1500 + "'")

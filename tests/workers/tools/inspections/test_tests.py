@@ -239,6 +239,24 @@ def test_a_chain_of_calls_as_deep_as_a_file_is_borne():
     assert bare_tests(loop) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from" + " " * 400_000,
+        "from " + "." * 400_000,
+        "import " + "a." * 200_000,
+        "    \n" * 100_000,
+        "from a import (\n" * 25_000,
+        "eyJaaaaaaaaaaaa." * 25_000,
+        "def test_x\n" * 40_000,
+        "a: " * 130_000 + "= 1",
+    ],
+)
+def test_no_text_takes_long(text: str):
+    files = {"pkg/__init__.py": "", "pkg/a.py": text, "tests/test_a.py": text, "tests/b.yml": text}
+    assert inspected(files).findings == ()
+
+
 @given(st.text(max_size=500))
 def test_no_text_makes_it_fail(text: str):
     inspected({"pkg/__init__.py": text, "pkg/a.py": text, "tests/test_a.py": f"def test_a():\n    {text}"})

@@ -9,11 +9,15 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _KEPT = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.") | frozenset(range(128, 256))
 _TABLE = bytes(byte if byte in _KEPT else 32 for byte in range(256))
 """Everything but identifiers and dots to blanks: a quicker way to words than an expression."""
-_FROM = re.compile(r"^\s*from\s+(\.*[\w.]*)\s+import\s+(\([^)]*\)|[^\n#]*)", re.MULTILINE)
-_IMPORT = re.compile(r"^\s*import\s+([^\n#]+)", re.MULTILINE)
+_FROM = re.compile(
+    r"^[ \t]*from[ \t]{1,8}([\w.]{0,300})[ \t]{1,8}import\b(\s{0,8}\([^)]{0,5000}\)|[^\n#]*)", re.MULTILINE
+)
+_MAX_NAME = 300
+"""Characters of a dotted name; a longer one names no module."""
+_IMPORT = re.compile(r"^[ \t]*import[ \t]{1,8}([^\n#]+)", re.MULTILINE)
 _QUOTED = re.compile(r"""["']([A-Za-z_][\w.-]*)["']""")
-_DEFINED = re.compile(r"^(?:async\s+def|def|class)\s+(\w+)|^([A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*\S", re.MULTILINE)
-_CALLABLE = re.compile(r"^\s*(?:async\s+def|def)\s+\w+", re.MULTILINE)
+_DEFINED = re.compile(r"^(?:async\s+def|def|class)\s+(\w+)|^([A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=[ \t]*\S", re.MULTILINE)
+_CALLABLE = re.compile(r"^[ \t]*(?:async\s+def|def)\s+\w+", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -39,9 +43,11 @@ class Mentions:
         self.parts.update(_WORD.findall(path.replace("_", " ").replace("/", " ")))
         self.parts.update(part.removeprefix("test_").removesuffix("_test") for part in re.split(r"[/.]", path))
         self.parts.update(word.replace("-", "_").rpartition(".")[2] for word in _QUOTED.findall(text))
-        dotted = (name for token in tokens if "." in token for name in _DOTTED.findall(token))
+        dotted = (
+            name for token in tokens if "." in token and len(token) <= _MAX_NAME for name in _DOTTED.findall(token)
+        )
         for name in {*dotted, *_imported(text)}:
-            parts = name.split(".")
+            parts = name[:_MAX_NAME].split(".")
             self.parts.update(parts[1:] or parts)
             self.modules.update(".".join(parts[:n]) for n in range(1, len(parts) + 1))
 

@@ -125,8 +125,8 @@ def _is_invented(body: str) -> bool:
 
 def _private_key(data: bytes, start: int, end: int, header: str) -> Hit | None:
     """A private key, if key material follows its header: code that only names the header is none."""
-    stop = data.find(b"-----END", end, end + 20_000)
-    after = data[end : stop if stop > 0 else end + 2_000].decode("latin-1")
+    stop = data.find(b"-----", end, end + 20_000)
+    after = data[end : stop if stop > 0 else end + 4_000].decode("latin-1")
     body = "".join(_KEY_LINE.findall(after.replace("\\n", "\n").replace("\\r", "\n")))
     if len(body) < 60 or bits_per_char(body) < 4 or (stop < 0 and len(body) < 200):
         return None
