@@ -2,6 +2,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+RUNS := $(VENV)/.runs
 STAMP := $(VENV)/.installed
 CODE := server workers tests benchmarks
 PROSE := $(wildcard *.md docs/*.md)
@@ -14,12 +15,12 @@ AUDIT := Audit these repositories for secrets, dependency problems and missing t
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
 
-install: $(STAMP)  ## put the fanfold command and the development tools into .venv
+install: $(RUNS)  ## put the fanfold command into .venv
 
-demo: $(STAMP)  ## show the product at work, in under two minutes
+demo: $(RUNS)  ## show the product at work, in under two minutes
 	@$(BIN)/python benchmarks/demo.py
 
-audit: $(STAMP)  ## fetch the sources of 50 widely used packages and audit them all
+audit: $(RUNS)  ## fetch the sources of 50 widely used packages and audit them all
 	$(BIN)/python benchmarks/fetch_archives.py
 	$(BIN)/fanfold run "$(AUDIT)" --root repos=benchmarks/data/repos || [ $$? -eq 3 ]
 
@@ -45,7 +46,7 @@ coverage: $(STAMP)  ## lines that the last tests did not reach
 	@$(BIN)/coverage report --show-missing
 
 constraints: $(STAMP)  ## move the development versions to the newest and write them down
-	@$(call install,--upgrade)
+	@$(call install,--group dev --upgrade)
 	@$(BIN)/python -c "$$FREEZE" >constraints.txt
 	@touch $(STAMP)
 
@@ -65,12 +66,11 @@ NEW_VENV = $$python -m venv --clear $(VENV) >/dev/null 2>&1 || { \
 	$$python -m pip --python $(BIN)/python install --quiet pip; }
 
 WITH_PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
-WHAT = --editable . --group dev
 
 define install
-if command -v uv >/dev/null 2>&1 && uv pip install --quiet --python $(BIN)/python $(1) $(WHAT); then :; else \
+if command -v uv >/dev/null 2>&1 && uv pip install --quiet --python $(BIN)/python --editable . $(1); then :; else \
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
-	$(WITH_PIP) --upgrade 'pip>=25.1' && $(WITH_PIP) $(1) $(WHAT); fi
+	$(WITH_PIP) --upgrade 'pip>=25.1' && $(WITH_PIP) --editable . $(1); fi
 endef
 
 define FREEZE
@@ -81,10 +81,15 @@ for name in sorted(names.keys() - {'fanfold', 'pip', 'setuptools'}):
 endef
 export FREEZE
 
-$(STAMP): pyproject.toml constraints.txt
+$(RUNS): pyproject.toml constraints.txt
 	@$(FIND_PYTHON); \
 	if [ ! -x $(BIN)/python ] || ! $(BIN)/python -c pass 2>/dev/null; then \
 		echo "Making $(VENV) with $$($$python --version) ..."; $(NEW_VENV); fi
-	@echo "Installing fanfold and its development tools ..."
+	@echo "Installing fanfold ..."
 	@$(call install,--constraint constraints.txt)
+	@touch $@
+
+$(STAMP): $(RUNS)
+	@echo "Installing the development tools ..."
+	@$(call install,--group dev --constraint constraints.txt)
 	@touch $@
