@@ -32,7 +32,7 @@ from fanfold_server.refs import Refs
 from fanfold_server.runs import Runs, digest, run_of
 from fanfold_server.settings import default_home
 from fanfold_server.store import open_journal
-from fanfold_server.submission import Receipt, Submission, handed_plan, read_findings
+from fanfold_server.submission import Receipt, Submission, handed_plan, joined_prose, read_findings
 from fanfold_server.synthesis import synthesize, verified
 from fanfold_workers.aside import Aside, in_thread
 from fanfold_workers.contract import Finding, Result, Status, Subtask, Value
@@ -297,9 +297,12 @@ class Orchestrator:
             earlier = await noted(self.journal, attempt.notes)
             notes = JournalNotes(self.journal, attempt.notes, subtask_id, findings=list(earlier))
             accepted = await notes.found(*checked)
+            texts = await self.runs.texts(attempt)
             if not refused:
-                result = given.result(attempt, tuple(notes.findings))
+                result = given.result(attempt, tuple(notes.findings), joined_prose(*texts))
                 await self.journal.record(attempt.key, result.model_dump_json())
+            elif given.text.strip():
+                await self.journal.record(f"{attempt.texts}{len(texts):03}", given.text)
         finally:
             with anyio.CancelScope(shield=True):
                 await self.journal.release(mine)

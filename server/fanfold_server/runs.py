@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from fanfold_server.dispatch.dispatcher import Attempt
 from fanfold_server.dispatch.notes import noted
 from fanfold_server.records import Plan, Run, RunState
-from fanfold_workers.contract import Result, Status, Subtask
+from fanfold_workers.contract import MAX_TEXT_CHARS, Result, Status, Subtask
 from fanfold_workers.errors import UnknownNameError
 from fanfold_workers.journal import Journal
 from fanfold_workers.work import Worker
@@ -121,14 +121,24 @@ class Runs:
                 results[attempt.subtask.id] = partial
         return results
 
+    async def texts(self, attempt: Attempt) -> list[str]:
+        """The prose that came with incomplete submissions, in order."""
+        return [entry.value for entry in await self.journal.entries(attempt.texts) if entry.value]
+
     async def _unfinished(self, attempt: Attempt) -> Result | None:
         findings = await noted(self.journal, attempt.notes)
-        if not findings:
+        text = "\n\n".join(await self.texts(attempt))[:MAX_TEXT_CHARS]
+        if not (findings or text):
             return None
         engine = self.worker.engine if self.worker.accepts(attempt.subtask) else "host"
         reason = f"it noted {len(findings)} findings but never reported"
         return Result(
-            subtask=attempt.subtask.id, status=Status.partial, reason=reason, engine=engine, findings=findings
+            subtask=attempt.subtask.id,
+            status=Status.partial,
+            reason=reason,
+            engine=engine,
+            findings=findings,
+            text=text,
         )
 
     async def view(self, plan: Plan) -> Run:

@@ -10,7 +10,16 @@ from pydantic import ValidationError
 from fanfold_server.dispatch.dispatcher import Attempt
 from fanfold_server.records import Estimate, Handed, Mode, Plan, Task
 from fanfold_server.runs import digest
-from fanfold_workers.contract import MAX_FINDINGS, Evidence, Finding, Result, Severity, Status, Subtask
+from fanfold_workers.contract import (
+    MAX_FINDINGS,
+    MAX_TEXT_CHARS,
+    Evidence,
+    Finding,
+    Result,
+    Severity,
+    Status,
+    Subtask,
+)
 from fanfold_workers.errors import InputError
 
 
@@ -93,10 +102,11 @@ class Submission:
     status: Status | None = None
     reason: str = ""
 
-    def result(self, attempt: Attempt, findings: tuple[Finding, ...]) -> Result:
-        """The Result these findings and this text make. A claim of `ok` with nothing in it becomes `failed`."""
+    def result(self, attempt: Attempt, findings: tuple[Finding, ...], earlier: str) -> Result:
+        """The Result of these findings and all prose. A claim of `ok` with nothing in it becomes `failed`."""
+        text = joined_prose(earlier, self.text)
         status, reason = self.status or Status.ok, self.reason.strip()
-        if status is Status.ok and not (findings or self.text.strip()):
+        if status is Status.ok and not (findings or text.strip()):
             status, reason = Status.failed, "its submission came back empty"
         if status is not Status.ok and not reason:
             reason = f"its sub-agent called it {status}"
@@ -106,9 +116,14 @@ class Submission:
             reason="" if status is Status.ok else reason,
             engine="host",
             findings=findings,
-            text=self.text,
+            text=text,
             attempt=attempt.number,
         )
+
+
+def joined_prose(*parts: str) -> str:
+    """The parts that say something, a blank line between them, as much as a Result holds."""
+    return "\n\n".join(part for part in parts if part.strip())[:MAX_TEXT_CHARS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,7 +250,7 @@ async def test_a_finding_that_cannot_be_read_costs_the_others_nothing():
     async with fanfold(notes=NOTES) as it:
         plan = await it.plan(DRAFTS)
         bad = [claim("sells tea"), {"subject": "shop", "claim": "x", "severity": "grave"}, "sells soap", {"who": 1}]
-        first = await it.submit(plan.id, "north", Submission(findings=bad))
+        first = await it.submit(plan.id, "north", Submission(findings=bad, text="Mind the dog."))
         assert [(r.field, r.problem) for r in first.refused][:2] == [
             ("findings[1].severity", "must be one of critical, high, medium, low, info"),
             ("findings[2]", "is a str, not an object with subject, claim and evidence"),
@@ -260,6 +260,7 @@ async def test_a_finding_that_cannot_be_read_costs_the_others_nothing():
         second = await it.submit(plan.id, "north", Submission(findings=[claim("sells soap")]))
     assert "never reported" in partial.markdown or any("never reported" in gap.gap for gap in partial.gaps)
     assert [f.id for f in second.result.findings] == ["north.1", "north.2"]
+    assert second.result.text == "Mind the dog."
     assert second.result.status is Status.ok
 
 

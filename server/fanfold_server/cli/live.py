@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from .watching import Watched, clock
+from .watched import Watched, clock
 
 DRAW_SECONDS = 0.125
 MOST_WORKERS = 8

@@ -1,75 +1,19 @@
 """What a person sees of a run while it goes on: quiet lines, or a live view where stderr is a terminal."""
 
 import sys
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fanfold_server.dispatch.events import Event
 from fanfold_server.records import Run
 
 from .terminal import is_lively, one_line, say
+from .watched import Watched
 
 HEADLINE_CHARS = 120
 STEPS = 10
 """How many lines a run may say on its way where there is no terminal."""
-
-
-@dataclass(slots=True)
-class Watched:
-    """A run as its events tell of it.
-
-    Attributes:
-        run: its id.
-        headline: what it is about.
-        ended, total: subtasks.
-        kept: of those, how many had ended before.
-        started: how many were begun here; somebody else may be at the same run.
-        working: title and start of each subtask that somebody here is at, by id.
-        latest: the latest finding's claim, and who has it.
-        found: findings noted by those who are at it here.
-        troubled: how many ended otherwise than ok.
-        began: when the watching began, on `time.monotonic`.
-    """
-
-    run: str
-    headline: str
-    ended: int
-    total: int
-    kept: int = 0
-    started: int = 0
-    working: dict[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]])
-    latest: tuple[str, str] | None = None
-    found: int = 0
-    troubled: int = 0
-    began: float = field(default_factory=time.monotonic)
-
-    def told(self, event: Event) -> None:
-        """Take an event in."""
-        self.ended = event.ended
-        if event.kind == "started":
-            self.started += 1
-            self.working[event.subtask] = (one_line(event.title), time.monotonic())
-        elif event.kind == "found":
-            self.latest = (one_line(event.title), one_line(event.note))
-            self.found += len(event.findings)
-        else:
-            self.working.pop(event.subtask, None)
-            self.troubled += event.status != "ok"
-
-    @property
-    def seconds(self) -> float:
-        """Since the watching began."""
-        return time.monotonic() - self.began
-
-    @property
-    def left(self) -> float | None:
-        """Seconds it will still take at the pace so far; None while that says little."""
-        done = self.ended - self.kept
-        if done < 3 or self.seconds < 2:
-            return None
-        return self.seconds / done * (self.total - self.ended)
 
 
 @dataclass(slots=True)
@@ -103,10 +47,3 @@ async def watching(run: Run, headline: str) -> AsyncGenerator[Watched, None]:
 
     async with shown(watched):
         yield watched
-
-
-def clock(seconds: float) -> str:
-    """`0:07`, `12:34`, `1:02:03`."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -21,7 +21,8 @@ from fanfold_workers.journal import Journal
 from .outcome import Exit
 from .output import Output
 from .terminal import say
-from .watching import Watched, watching
+from .watched import Watched
+from .watching import watching
 
 MISSING = frozenset({GapKind.never_came, GapKind.not_done, GapKind.not_examined})
 """Gaps that make a run partial; what a check says of its own limits does not."""

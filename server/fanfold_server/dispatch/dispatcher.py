@@ -36,6 +36,11 @@ class Attempt:
         """Where its findings are recorded while it works."""
         return f"{self.run}/notes/{self.subtask.id}/{self.number:03}/"
 
+    @property
+    def texts(self) -> str:
+        """Where its prose is recorded while its submission is incomplete."""
+        return f"{self.run}/texts/{self.subtask.id}/{self.number:03}/"
+
 
 @dataclass(slots=True)
 class Dispatch:

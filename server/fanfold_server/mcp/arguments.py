@@ -18,6 +18,8 @@ A = TypeVar("A", bound=Value)
 MAX_ERRORS_SHOWN = 5
 MAX_PAGE = 100_000
 MAX_REPORT = 1_000_000
+SCHEME = "fanfold://"
+"""How the resources' addresses begin."""
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Wait = Annotated[
@@ -292,3 +294,11 @@ def _plain(
     if "items" in schema:
         own["items"] = _plain(schema["items"], parts, kept, nulls)
     return own
+
+
+def ref_of(text: str) -> str:
+    """The ref that a ref or a resource's address means: `fanfold://runs/r-…/s1` is `r-…/s1`."""
+    if not text.startswith(SCHEME):
+        return text
+    head, _, rest = text.removeprefix(SCHEME).partition("/")
+    return rest or head

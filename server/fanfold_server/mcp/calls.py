@@ -34,10 +34,10 @@ from fanfold_server.mcp.arguments import (
     ReadArguments,
     SubmitArguments,
     SynthesizeArguments,
+    ref_of,
 )
 from fanfold_server.mcp.hosts import host_name, patience
 from fanfold_server.mcp.progress import telling
-from fanfold_server.mcp.resources import ref_of
 from fanfold_server.mcp.shown import (
     dispatched,
     planned,

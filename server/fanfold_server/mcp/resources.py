@@ -13,17 +13,8 @@ if TYPE_CHECKING:
 
 MAX_RESOURCE_CHARS = 100_000
 """The rest is for `read`, which pages: a resource comes whole into a conversation."""
-SCHEME = "fanfold://"
 
 Read = Callable[[str], Awaitable[str]]
-
-
-def ref_of(text: str) -> str:
-    """The ref that a ref or a resource's address means: `fanfold://runs/r-…/s1` is `r-…/s1`."""
-    if not text.startswith(SCHEME):
-        return text
-    head, _, rest = text.removeprefix(SCHEME).partition("/")
-    return rest or head
 
 
 def add_resources(server: MCPServer, door: "Callable[[], Awaitable[Calls]]") -> None:

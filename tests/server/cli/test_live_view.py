@@ -17,7 +17,7 @@ from tests.server.cli.process import Fanfold
 
 from fanfold_server.cli.live import view
 from fanfold_server.cli.terminal import harmless, one_line
-from fanfold_server.cli.watching import Watched
+from fanfold_server.cli.watched import Watched
 from fanfold_server.dispatch.events import Event
 from fanfold_workers.contract import Status
 
