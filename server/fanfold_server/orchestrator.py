@@ -41,6 +41,7 @@ from fanfold_workers.journal import POLL_SECONDS, Busy, Done, Journal, Mine, onc
 from fanfold_workers.rules import RulesWorker
 from fanfold_workers.tools.catalog import shipped
 from fanfold_workers.tools.disk import DiskRoot
+from fanfold_workers.tools.processes import Processes, divisible
 from fanfold_workers.tools.roots import Root
 from fanfold_workers.work import FunctionWorker, Worker, WorkFunction
 
@@ -82,7 +83,10 @@ class Orchestrator:
         self._directories = {name: root for name, root in sorted((roots or {}).items()) if isinstance(root, Path)}
         self._where = digest(*(f"{name}={root}" for name, root in self._directories.items()))
         self._any = worker is not None
-        self._worker = _worker(worker) if worker else RulesWorker(self.tools, self.roots, aside)
+        self._processes = (
+            Processes(disk_roots) if (disk_roots := divisible(self.roots)) and aside is in_thread else None
+        )
+        self._worker = _worker(worker) if worker else RulesWorker(self.tools, self.roots, aside, self._processes)
         self._planner, self._aside, self._width = planner, aside, width
         self._given, self._home = journal, home or default_home()
         self._stack = AsyncExitStack()
@@ -96,6 +100,8 @@ class Orchestrator:
         self.journal = cast("Journal", self._given or disk)
         self.runs = Runs(self.journal, self._worker)
         self.refs = Refs(self.runs)
+        if self._processes:
+            await self._stack.enter_async_context(self._processes)
         self._jobs = Jobs(await self._stack.enter_async_context(anyio.create_task_group()))
         self._limiter = anyio.CapacityLimiter(self._width)
         return self

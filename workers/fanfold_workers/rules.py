@@ -10,7 +10,7 @@ from fanfold_workers.aside import Aside, in_thread
 from fanfold_workers.contract import Examined, Line, Result, Status, Subtask, Usage
 from fanfold_workers.errors import FanfoldError
 from fanfold_workers.tools.roots import Root
-from fanfold_workers.tools.toolbox import Answer, Tool, Toolbox
+from fanfold_workers.tools.toolbox import Answer, Runner, Tool, Toolbox
 from fanfold_workers.work import Notes
 
 ENGINE = "rules"
@@ -24,11 +24,13 @@ class RulesWorker:
         tools: every tool there is, by name; the subtask's scope decides which may run.
         roots: every configured root, by name.
         aside: where blocking work runs.
+        runner: runs the tools instead, if there is one.
     """
 
     tools: Mapping[str, Tool[Any]]
     roots: Mapping[str, Root]
     aside: Aside = field(default=in_thread)
+    runner: Runner | None = None
 
     @property
     def engine(self) -> str:
@@ -42,7 +44,7 @@ class RulesWorker:
     async def work(self, subtask: Subtask, notes: Notes, /) -> Result:
         """Run each check, noting its findings at once. A check that fails leaves the others alone."""
         started = anyio.current_time()
-        toolbox = Toolbox(self.tools, self.roots, subtask.scope, self.aside)
+        toolbox = Toolbox(self.tools, self.roots, subtask.scope, self.aside, self.runner)
         answers: list[Answer] = []
         failed: list[str] = []
         for check in subtask.checks:

@@ -68,6 +68,10 @@ class FolderAnchor:
         weakref.finalize(self, os.close, self._folder)
         self._opener = opener or best_opener(self._folder)
 
+    def fileno(self) -> int:
+        """The folder's descriptor, for a child process that is to read the same folder."""
+        return self._folder
+
     def open(self, path: str, /) -> int:
         """See Anchor."""
         return self._opener(self._folder, path, READING)

@@ -92,6 +92,17 @@ class DiskRoot:
         """See Root."""
         return self._name
 
+    def fileno(self) -> int:
+        """The directory's descriptor, for a child process that is to read the same one.
+
+        Raises:
+            OSError: where directories are not held by descriptor (Windows).
+        """
+        anchor = self._held()
+        if isinstance(anchor, FolderAnchor):
+            return anchor.fileno()
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
     def close(self) -> None:
         """Let go of the directory, as dropping the object does; calls that run end as they would have."""
         self._anchor = None

@@ -1,7 +1,7 @@
 """What one worker may call, and the executor that decides whether it may, whatever a model says."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -71,6 +71,10 @@ class Inspect(Value):
     under: Place | Literal[""] = ""
 
 
+Runner = Callable[[Tool[Any], Files, Value], Awaitable[Answer]]
+"""Runs a tool that may run, without holding up the event loop."""
+
+
 @dataclass(frozen=True, slots=True)
 class Toolbox:
     """The tools of one scope over the roots of one installation.
@@ -80,12 +84,14 @@ class Toolbox:
         roots: every configured root, by name.
         scope: what of both this worker may use.
         aside: where blocking work runs.
+        runner: runs the tools instead, if there is one: on several cores, say.
     """
 
     tools: Mapping[str, Tool[Any]]
     roots: Mapping[str, Root]
     scope: Scope
     aside: Aside = field(default=in_thread)
+    runner: Runner | None = None
 
     async def call(self, name: str, arguments: Mapping[str, object]) -> Answer:
         """Run one tool.
@@ -102,6 +108,8 @@ class Toolbox:
         tool = self.tools[name]
         given = _checked(tool, arguments)
         files = Files(self.roots, self.scope.places)
+        if self.runner:
+            return await self.runner(tool, files, given)
         return await self.aside(lambda: tool.run(files, given))
 
 
