@@ -89,6 +89,19 @@ async def test_inspections_at_once_find_what_each_finds_alone(repos: Path) -> No
     assert processes.pids == frozenset()
 
 
+@pytest.mark.parametrize("command", [("/nowhere/python",), (sys.executable, "-c", "raise SystemExit(1)")])
+async def test_where_no_child_can_be_started_inspections_run_in_threads(
+    repos: Path, command: tuple[str, ...]
+) -> None:
+    root = DiskRoot("repos", repos)
+    async with Processes({"repos": root}, cores=2, command=command) as processes:
+        answers = await anyio.amap(
+            lambda name: processes(SECRETS, scope(root, f"repos:{name}"), Inspect()), ["a", "b", "c"]
+        )
+        assert processes.pids == frozenset()
+    assert [len(answer.findings) for answer in answers] == [1, 1, 1]
+
+
 async def test_one_inspection_at_a_time_starts_no_process(repos: Path) -> None:
     root = DiskRoot("repos", repos)
     async with Processes({"repos": root}, cores=4) as processes:
@@ -137,10 +150,12 @@ async def test_a_child_that_dies_fails_its_inspection_and_no_other(repos: Path) 
             failed.append(error)
 
     async with Processes({"repos": root}, cores=2) as processes:
+        assert await elsewhere(processes, root)
         async with anyio.create_task_group() as group:
             group.start_soon(processes, SECRETS, scope(root, "repos:slow"), Inspect())
             await anyio.sleep(0.05)
             group.start_soon(doomed, processes)
+            await anyio.sleep(0.2)
             os.kill(await started(processes), signal.SIGKILL)
         assert [str(error) for error in failed] == ["the process that ran secrets died"]
         assert await elsewhere(processes, root)

@@ -1,6 +1,7 @@
 """A child process of processes.py: runs one inspection after another, over roots it was given as descriptors.
 
-A request is its size in bytes, a newline, and a Request as JSON; a Reply comes back in the same form.
+It says READY first. A request is its size in bytes, a newline, and a Request as JSON; a Reply comes back in the
+same form.
 """
 
 import os
@@ -21,6 +22,8 @@ from .files import Files
 from .toolbox import Answer
 
 ANSWER = TypeAdapter(Answer)
+READY = b"ready\n"
+"""What a child says once it can be asked."""
 WATCH_SECONDS = 0.5
 
 
@@ -65,6 +68,8 @@ def replied(request: Request, roots: dict[str, DiskRoot]) -> Reply:
 
 def serve(requests: BinaryIO, replies: BinaryIO, roots: dict[str, DiskRoot]) -> None:
     """Answer until the requests end."""
+    replies.write(READY)
+    replies.flush()
     while size := requests.readline():
         request = Request.model_validate_json(requests.read(int(size)))
         data = replied(request, roots).model_dump_json().encode()

@@ -21,7 +21,7 @@ from fanfold_workers.aside import in_thread
 from fanfold_workers.contract import Value
 from fanfold_workers.errors import FanfoldError
 
-from .child import ANSWER, Reply, Request
+from .child import ANSWER, READY, Reply, Request
 from .disk import DiskRoot
 from .files import Files
 from .roots import Root
@@ -29,6 +29,9 @@ from .toolbox import Answer, Tool
 
 MAX_CHILDREN = 8
 """Each takes some 60 MB."""
+# -P: nothing in the current folder, which may be a stranger's, is taken for a module.
+COMMAND = (sys.executable, "-P", "-m", "fanfold_workers.tools.child")
+DEATHS = (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.DelimiterNotFound)
 
 
 class ChildDied(Exception):  # noqa: N818  nobody catches it: it becomes a failed Result, which this names
@@ -63,10 +66,12 @@ class Processes:
     Attributes:
         roots: the roots the children may read.
         cores: inspections at once.
+        command: starts a child. Where none can be started, inspections run in threads.
     """
 
     roots: Mapping[str, DiskRoot]
     cores: int = field(default_factory=lambda: min(os.cpu_count() or 1, MAX_CHILDREN))
+    command: tuple[str, ...] = COMMAND
     _limiter: anyio.CapacityLimiter = field(init=False)
     _children: set[_Child] = field(default_factory=set[_Child])
     _idle: list[_Child] = field(default_factory=list[_Child])
@@ -98,9 +103,11 @@ class Processes:
         if not tool.inspection:
             return await in_thread(lambda: tool.run(files, given))
         async with self._limiter:
-            if not self._thread_taken:
+            child = await self._free() if self._thread_taken else None
+            if child is None:
                 return await self._here(tool, files, given)
-            return await self._elsewhere(Request(tool=tool.name, places=files.places, given=given.model_dump_json()))
+            request = Request(tool=tool.name, places=files.places, given=given.model_dump_json())
+            return _answer(await self._asked(child, request))
 
     async def _here(self, tool: Tool[Any], files: Files, given: Value) -> Answer:
         self._thread_taken = True
@@ -109,11 +116,20 @@ class Processes:
         finally:
             self._thread_taken = False
 
-    async def _elsewhere(self, request: Request) -> Answer:
-        child = self._idle.pop() if self._idle else await self._started()
+    async def _free(self) -> _Child | None:
+        """A child without work, or None if none can be started here."""
+        if self._idle:
+            return self._idle.pop()
+        try:
+            return await self._started() if self.command else None
+        except (OSError, *DEATHS):
+            self.command = ()
+            return None
+
+    async def _asked(self, child: _Child, request: Request) -> Reply:
         try:
             reply = await child.ask(request)
-        except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.DelimiterNotFound) as error:
+        except DEATHS as error:
             await self._ended(child)
             msg = f"the process that ran {request.tool} died"
             raise ChildDied(msg) from error
@@ -121,14 +137,13 @@ class Processes:
             await self._ended(child)
             raise
         self._idle.append(child)
-        return _answer(reply)
+        return reply
 
     async def _started(self) -> _Child:
         held = {name: root.fileno() for name, root in self.roots.items()}
         named = [f"{name}={descriptor}" for name, descriptor in held.items()]
         process = await anyio.open_process(
-            # -P: nothing in the current folder, which may be a stranger's, is taken for a module.
-            [sys.executable, "-P", "-m", "fanfold_workers.tools.child", str(os.getpid()), *named],
+            [*self.command, str(os.getpid()), *named],
             stderr=None,
             pass_fds=list(held.values()),
             # Ctrl-C is for the parent, which decides what becomes of the work.
@@ -137,6 +152,11 @@ class Processes:
         assert process.stdout is not None  # noqa: S101  it was opened with pipes
         child = _Child(process, BufferedByteReceiveStream(process.stdout))
         self._children.add(child)
+        try:
+            await child.answers.receive_exactly(len(READY))
+        except BaseException:
+            await self._ended(child)
+            raise
         return child
 
     async def _ended(self, child: _Child) -> None:
