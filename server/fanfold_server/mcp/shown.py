@@ -100,8 +100,8 @@ def _plan_summary(plan: Plan, theirs: int) -> str:
         return "Do it yourself: the task does not gain from being split. Dispatch only if you insist."
     total = len(plan.subtasks)
     if not theirs:
-        return f"{_subtasks(total)}, all for fanfold's own workers. Call dispatch."
-    whose, rest = _subtasks(total), ""
+        return f"{_counted(total, 'subtask')}, all for fanfold's own workers. Call dispatch."
+    whose, rest = _counted(total, "subtask"), ""
     if theirs < total:
         whose, rest = f"{theirs} of {total} subtasks", " Call dispatch for the others first."
     return (
@@ -110,8 +110,8 @@ def _plan_summary(plan: Plan, theirs: int) -> str:
     )
 
 
-def _subtasks(count: int) -> str:
-    return "1 subtask" if count == 1 else f"{count} subtasks"
+def _counted(count: int, one: str) -> str:
+    return f"1 {one}" if count == 1 else f"{count:,} {one}s"
 
 
 def _after_plan(plan: Plan, theirs: int) -> Next | None:
@@ -200,7 +200,7 @@ def submitted(plan_id: str, subtask_id: str, receipt: Receipt) -> Submitted:
     return Submitted(
         summary=_submit_summary(subtask_id, receipt, len(false)),
         engine="host",
-        warnings=(f"{len(false)} quotes are not in their sources as given.",) if false else (),
+        warnings=(f"Not in their sources as given: {_counted(len(false), 'quote')}.",) if false else (),
         refs=(f"r-{plan_id.removeprefix('p-')}/{subtask_id}",) if receipt.result else (),
         next=None if receipt.result else _resubmit(plan_id, subtask_id),
         subtask_id=subtask_id,
@@ -215,9 +215,9 @@ def submitted(plan_id: str, subtask_id: str, receipt: Receipt) -> Submitted:
 
 
 def _submit_summary(subtask_id: str, receipt: Receipt, false: int) -> str:
-    kept = f"{len(receipt.accepted)} findings accepted"
+    kept = f"{_counted(len(receipt.accepted), 'finding')} accepted"
     if receipt.result:
-        doubted = f" {false} quotes stay marked as not in their sources." if false else ""
+        doubted = f" {_counted(false, 'quote')} marked as not in their sources." if false else ""
         return f"{subtask_id} submitted: {kept}, status {receipt.result.status.value}.{doubted} You are done."
     return f"{subtask_id} stays open: {kept} and kept. Submit only what was refused again, corrected."
 

@@ -199,7 +199,7 @@ class Check:
         if not self.paid or len(self.subtasks) < 2:
             return
         reach = self.survey.reach(sorted(places))
-        size = f"{reach.files} files, {reach.bytes:,} bytes"
+        size = f"{reach.files:,} {'file' if reach.files == 1 else 'files'}, {reach.bytes:,} bytes"
         if reach.files and reach.within(ONE_FILES, ONE_BYTES):
             what = f"{len(self.subtasks)} workers for {size}: one look reads all of it."
             yield warning("subtasks", what, "Do it yourself, or use one subtask.")

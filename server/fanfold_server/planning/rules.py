@@ -63,6 +63,10 @@ class RulesPlanner:
         searchable = (bool(task.roots) or len(self.roots) == 1) and not self.takes_any
         choice = choose(task, self.tools, searchable=searchable)
         if not choice.checks and not task.checks and not self.takes_any:
+            if len(named) < len(
+                task.roots
+            ):  # the check names the root; whether rules can do it is the second question
+                return Split((), assumptions=choice.why)
             raise self._cannot(task)
         if choice.checks and not self.roots:
             raise self._nowhere()

@@ -237,7 +237,7 @@ async def test_many_sub_agents_are_warned_about_unless_meant() -> None:
 async def test_many_workers_for_a_tiny_scope_are_warned_about() -> None:
     own = drafts("red", "green", "blue", "black", "white")
     assert [p.problem for p in (await planned(LOOK, {"docs": {"a.md": "x" * 10}}, subtasks=own)).problems] == [
-        "5 workers for 1 files, 10 bytes: one look reads all of it."
+        "5 workers for 1 file, 10 bytes: one look reads all of it."
     ]
     assert [p.remedy for p in (await planned(LOOK, {"docs": DOCS}, subtasks=own)).problems] == [
         "Two to four workers are enough."

@@ -382,3 +382,9 @@ async def test_five_thousand_items_that_name_each_thing_five_times_are_planned()
     plan = await planned("Find secrets", {"repos": tree}, items=names)
     assert len(plan.subtasks) == 300
     assert sorted(name for s in plan.subtasks for name in s.item.split("\n")) == sorted(f"p{n}" for n in range(1_000))
+
+
+async def test_a_root_that_does_not_exist_is_named_before_anything_else_is_said() -> None:
+    plan = await planned("Compare vector databases", {"docs": DOCS}, roots=("nowhere",))
+    assert [(p.level, p.field) for p in plan.problems] == [("error", "roots[0]")]
+    assert not plan.ready
