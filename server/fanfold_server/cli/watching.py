@@ -22,7 +22,8 @@ class QuietlyWatched(Watched):
 
     def __post_init__(self) -> None:
         kept = f" {self.ended} of them done before." if self.ended else ""
-        say(f"run {self.run}: {self.total} subtasks.{kept} {self.headline[:HEADLINE_CHARS]}")
+        many = "subtask" if self.total == 1 else "subtasks"
+        say(f"run {self.run}: {self.total} {many}.{kept} {self.headline[:HEADLINE_CHARS]}")
 
     def told(self, event: Event) -> None:
         """Take an event in."""
