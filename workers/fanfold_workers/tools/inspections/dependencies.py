@@ -11,6 +11,7 @@ from fanfold_workers.tools.toolbox import Answer, Inspect, Tool
 
 from .declared import Declared, Role
 from .masking import without_logins
+from .quoting import listed
 from .repository import Repository, file_name, read
 from .specifiers import allows, applies_in, satisfiable
 from .survey import Survey, excerpt, projects
@@ -47,7 +48,8 @@ def inspect(files: Files, args: Inspect) -> Answer:
     gaps.append(
         "Lock files are compared with their manifests for Python only; contradictions are sought in Python only."
     )
-    return Answer(_text(found), tuple(found[:MAX_FINDINGS]), survey.examined(), (*survey.gaps(), *gaps))
+    text = listed(found, "No dependency problem was found.", "dependency problems")
+    return Answer(text, tuple(found[:MAX_FINDINGS]), survey.examined(), (*survey.gaps(), *gaps))
 
 
 def _judged(repository: Repository) -> list[Finding]:
@@ -258,14 +260,6 @@ def _file(one: Declared) -> str:
 def _files(repository: Repository, group: Iterable[Declared]) -> str:
     names = list(dict.fromkeys(repository.path(d.place) for d in group))
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _text(found: list[Finding]) -> str:
-    if not found:
-        return "No dependency problem was found."
-    lines = [f"{f.severity} {f.kind} {f.evidence[0].source if f.evidence else ''}: {f.claim}" for f in found[:50]]
-    more = [f"… and {len(found) - 50} more."] if len(found) > 50 else []
-    return "\n".join([f"{len(found)} dependency problems.", *lines, *more])
 
 
 TOOL: Tool[Inspect] = Tool(

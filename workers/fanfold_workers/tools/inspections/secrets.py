@@ -12,6 +12,7 @@ from fanfold_workers.tools.toolbox import Answer, Inspect, Tool
 
 from .literals import literals
 from .masking import bits_per_char, identity, is_sequence, masked, masked_line
+from .quoting import listed
 from .survey import Survey, excerpt, projects, setting_of
 from .vendors import PRIVATE_KEY, VENDORS
 
@@ -73,7 +74,8 @@ def inspect(files: Files, args: Inspect) -> Answer:
                 full += len(hits) == MAX_HITS_PER_FILE
                 _note(seen, project.inside(page.place), page.place, data, hits)
     found = sorted((_finding(name, s) for name, s in seen.items()), key=lambda f: (_RANK[f.severity], f.subject))
-    return Answer(_text(found), tuple(found[:MAX_FINDINGS]), survey.examined(), _gaps(survey, len(found), full))
+    text = listed(found, "No secret was found.", "secrets")
+    return Answer(text, tuple(found[:MAX_FINDINGS]), survey.examined(), _gaps(survey, len(found), full))
 
 
 def hits_in(place: str, data: bytes) -> Iterator[Hit]:
@@ -189,14 +191,6 @@ def _finding(name: str, sighting: Sighting) -> Finding:
         evidence=tuple(sighting.places),
         count=count,
     )
-
-
-def _text(found: list[Finding]) -> str:
-    if not found:
-        return "No secret was found."
-    lines = [f"{f.severity} {f.kind} {f.evidence[0].source} {f.evidence[0].locator}: {f.claim}" for f in found[:50]]
-    more = [f"… and {len(found) - 50} more."] if len(found) > 50 else []
-    return "\n".join([f"{len(found)} secrets.", *lines, *more])
 
 
 def _gaps(survey: Survey, found: int, full: int) -> tuple[str, ...]:

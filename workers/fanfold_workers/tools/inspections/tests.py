@@ -13,7 +13,7 @@ from fanfold_workers.tools.toolbox import Answer, Inspect, Tool
 from .assertions import Bare, bare_tests
 from .masking import masked_line
 from .mentions import Mentions, first_definition
-from .quoting import Page
+from .quoting import Page, listed
 from .survey import Project, Survey, excerpt, projects
 
 MAX_FINDINGS = 2_000
@@ -78,7 +78,9 @@ def inspect(files: Files, args: Inspect) -> Answer:
     found.sort(key=lambda f: (list(Severity).index(f.severity), f.subject))
     if len(found) > MAX_FINDINGS:
         gaps.append(f"{len(found) - MAX_FINDINGS} further findings are not listed.")
-    return Answer(_text(found), tuple(found[:MAX_FINDINGS]), survey.examined(), (*survey.gaps(), *gaps))
+    nothing = "No module without a test and no test without an assertion was found."
+    text = listed(found, nothing, "findings about tests")
+    return Answer(text, tuple(found[:MAX_FINDINGS]), survey.examined(), (*survey.gaps(), *gaps))
 
 
 def _read(survey: Survey, project: Project, gaps: list[str]) -> Suite:
@@ -194,14 +196,6 @@ def _other_languages(project: Project) -> Iterator[str]:
     named = ", ".join(f"{n} {language}" for language, n in sorted(counts.items()) if language)
     if named:
         yield f"{project.place}: tests of other languages were not judged ({named} files)."
-
-
-def _text(found: list[Finding]) -> str:
-    if not found:
-        return "No module without a test and no test without an assertion was found."
-    lines = [f"{f.severity} {f.kind} {f.evidence[0].source} {f.evidence[0].locator}: {f.claim}" for f in found[:50]]
-    more = [f"… and {len(found) - 50} more."] if len(found) > 50 else []
-    return "\n".join([f"{len(found)} findings about tests.", *lines, *more])
 
 
 TOOL: Tool[Inspect] = Tool(
