@@ -7,6 +7,14 @@ FanfoldError                what went wrong, in which field, and the remedy
 ├── ScopeError              a worker asked for a place or tool that its scope does not hold
 ├── CannotDoError           no engine at hand can do this task
 ├── SettledError            the subtask or run has ended already
+├── OverBudgetError         a call might cost more than is left
+├── ServerError             an MCP server whose tools a worker needs cannot be used
+├── ModelError              a model gave no reply, or none that can be used
+│   ├── KeyRefusedError     the key is missing, refused, or may not do this
+│   ├── RejectedError       the server will not take such a request, however often it is made
+│   │   └── TooLongError    it does not fit the model's window
+│   ├── FaultError          the connection, the server or its answer failed; another try may go well
+│   └── BusyError           the server asks to wait (429, 529)
 └── JournalError            the state folder cannot be used
     └── NewerJournalError   it was written by a later version
 ```
@@ -48,6 +56,73 @@ class CannotDoError(FanfoldError):
 
 class SettledError(FanfoldError):
     """Raised when the subtask or run has ended already and can take nothing more."""
+
+
+class OverBudgetError(FanfoldError):
+    """Raised when a call might cost more than is left, and no money in flight may come back.
+
+    Attributes:
+        account: name of the account that would be overdrawn.
+    """
+
+    def __init__(self, problem: str, *, account: str = "", field: str = "", remedy: str = "") -> None:
+        super().__init__(problem, field=field, remedy=remedy)
+        self.account = account
+
+
+class ServerError(FanfoldError):
+    """Raised when an MCP server that a worker needs does not start, does not answer, has gone, or has changed."""
+
+
+class ModelError(FanfoldError):
+    """Raised when a model gave no reply, or none that can be used.
+
+    Attributes:
+        charged: whether it may have cost something all the same; nobody knows how much.
+    """
+
+    def __init__(self, problem: str, *, charged: bool = False, field: str = "", remedy: str = "") -> None:
+        super().__init__(problem, field=field, remedy=remedy)
+        self.charged = charged
+
+
+class KeyRefusedError(ModelError):
+    """Raised when the key is missing or refused, or may not use this model (401, 402, 403)."""
+
+
+class RejectedError(ModelError):
+    """Raised when the server will not take such a request, however often it is made (400, 404, 413, 422)."""
+
+
+class TooLongError(RejectedError):
+    """Raised when a request does not fit the model's window."""
+
+
+class FaultError(ModelError):
+    """Raised when the connection, the server or its answer failed; another try may go well."""
+
+
+class BusyError(ModelError):
+    """Raised when the server asks to wait (429, 529).
+
+    Attributes:
+        seconds: how long; 0 if it does not say.
+        rates: what it said of its limits.
+        overloaded: whether everybody is asked to wait (529), not this key alone.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        seconds: float = 0.0,
+        rates: tuple[object, ...] = (),
+        overloaded: bool = False,
+        field: str = "",
+        remedy: str = "",
+    ) -> None:
+        super().__init__(problem, field=field, remedy=remedy)
+        self.seconds, self.rates, self.overloaded = seconds, rates, overloaded
 
 
 class JournalError(FanfoldError):
