@@ -22,6 +22,8 @@ FanfoldError                what went wrong, in which field, and the remedy
 Bugs are every other exception. Failures of a worker are no exceptions at all: they are Results.
 """
 
+from .accounts import MICROS, Amount, Full
+
 
 class FanfoldError(Exception):
     """What went wrong, in which field, and what to do about it.
@@ -62,12 +64,24 @@ class OverBudgetError(FanfoldError):
     """Raised when a call might cost more than is left, and no money in flight may come back.
 
     Attributes:
-        account: name of the account that would be overdrawn.
+        full: the account that would be overdrawn, and how it stands.
     """
 
-    def __init__(self, problem: str, *, account: str = "", field: str = "", remedy: str = "") -> None:
-        super().__init__(problem, field=field, remedy=remedy)
-        self.account = account
+    def __init__(self, full: Full, worst: Amount) -> None:
+        self.full = full
+        name, setting = full.account.name, full.account.setting
+        remedy = f"Raise {setting}, or ask for less." if setting else "Ask for less."
+        super().__init__(_overdrawn(full, worst, name), field=setting or name, remedy=remedy)
+
+
+def _overdrawn(full: Full, worst: Amount, name: str) -> str:
+    used, limit = full.standing.spent + full.standing.held, full.account.limit
+    if full.unit == "usd":
+        left = f"${used.usd:.4f} of ${(limit.micros or 0) / MICROS:.4f}"
+        return f"The next call may cost ${worst.usd:.4f}, and {name} has spent {left}."
+    most = limit.tokens if full.unit == "tokens" else limit.calls
+    took, more = (used.tokens, worst.tokens) if full.unit == "tokens" else (used.calls, worst.calls)
+    return f"The next call may take {more:,} {full.unit}, and {name} has used {took:,} of {most:,}."
 
 
 class ServerError(FanfoldError):

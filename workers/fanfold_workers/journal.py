@@ -6,7 +6,7 @@ somebody living is at it, or it is yours. A claim belongs to one task of one pro
 """
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import time
 from typing import Protocol
@@ -14,6 +14,7 @@ from typing import Protocol
 import anyio
 import anyio.lowlevel
 
+from .accounts import Account, Accounts, Amount, Full, MemoryAccounts, Standing
 from .errors import InputError, JournalError
 
 POLL_SECONDS = 0.02
@@ -61,8 +62,8 @@ class Entry:
     at: float
 
 
-class Journal(Protocol):
-    """What is on disk. Every method returns when its effect is durable; none blocks the event loop.
+class Journal(Accounts, Protocol):
+    """What is on disk, and what was spent. Every method returns when its effect is durable and blocks no event loop.
 
     Implementations raise JournalError when the disk refuses, and InputError for a key or value that is no text
     (a surrogate without its other half).
@@ -82,6 +83,10 @@ class Journal(Protocol):
         Shielded: even a caller that is cancelled already gets its record, and a cancellation waits until the
         record is durable.
         """
+        ...
+
+    async def record_all(self, records: Mapping[str, str], /) -> None:
+        """Write several keys in one transaction; those recorded before keep their values. Shielded as `record`."""
         ...
 
     async def recall(self, key: str, /) -> str | None:
@@ -113,6 +118,7 @@ class MemoryJournal:
     _entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
     _claims: dict[str, Mine] = field(default_factory=dict[str, Mine])
     _serial: int = 0
+    _accounts: MemoryAccounts = field(default_factory=MemoryAccounts)
 
     async def claim(self, key: str, /) -> Claim:
         """See Journal."""
@@ -135,6 +141,11 @@ class MemoryJournal:
 
     async def record(self, key: str, value: str, /) -> bool:
         """See Journal."""
+        first = self._put(key, value)
+        await _yield()
+        return first
+
+    def _put(self, key: str, value: str) -> bool:
         check_text("key", key)
         check_text("value", value)
         if self._claims.pop(key, None):
@@ -142,8 +153,30 @@ class MemoryJournal:
         first = key not in self._entries
         if first:
             self._entries[key] = Entry(key, value, time())
-        await _yield()
         return first
+
+    async def record_all(self, records: Mapping[str, str], /) -> None:
+        """See Journal."""
+        await self.settle((), Amount(), Amount(), records)
+
+    async def reserve(self, purse: Sequence[Account], worst: Amount, /) -> Full | None:
+        """See Accounts."""
+        await anyio.lowlevel.checkpoint()
+        return self._accounts.reserve(purse, worst)
+
+    async def settle(
+        self, purse: Sequence[Account], worst: Amount, cost: Amount, records: Mapping[str, str], /
+    ) -> None:
+        """See Accounts."""
+        for key, value in records.items():
+            self._put(key, value)
+        self._accounts.settle(purse, worst, cost)
+        await _yield()
+
+    async def standing(self, name: str, /) -> Standing:
+        """See Accounts."""
+        await anyio.lowlevel.checkpoint()
+        return self._accounts.standing(name)
 
     async def recall(self, key: str, /) -> str | None:
         """See Journal."""

@@ -20,6 +20,7 @@ from .home import connect, private_file, refusal
 from .owner import Life, begin, bury, owners
 from .rows import Rows
 from .schema import migrate, refuse_foreign, refuse_newer, tune
+from .spending import charge
 
 T = TypeVar("T")
 
@@ -140,9 +141,10 @@ class Disk:
         self._file = self.path.stat()
 
     def _sweep(self, rows: Rows) -> None:
-        for owner in owners(self._owners) | rows.owners():
+        for owner in owners(self._owners) | rows.owners() | rows.holders():
             if not rows.is_living(owner):
                 rows.forget(owner)
+                charge(rows, owner)
                 bury(self._owners, owner)
 
     def close(self) -> None:

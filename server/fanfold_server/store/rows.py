@@ -81,6 +81,10 @@ class Rows:
             row[0] for row in self.connection.execute("SELECT DISTINCT owner FROM entries WHERE owner IS NOT NULL")
         }
 
+    def holders(self) -> set[str]:
+        """Everybody who holds money."""
+        return {row[0] for row in self.connection.execute("SELECT DISTINCT owner FROM accounts WHERE owner != ''")}
+
     def is_living(self, owner: str) -> bool:
         """Whether the owner lives, looked up once."""
         if owner not in self._living:

@@ -25,6 +25,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX claims ON entries (owner) WHERE owner IS NOT NULL",
     ),
+    (
+        # What an account has spent stands in its row without an owner, what a process holds in a row of its own.
+        """CREATE TABLE accounts (
+            name TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            micros INTEGER NOT NULL,
+            tokens INTEGER NOT NULL,
+            calls INTEGER NOT NULL,
+            PRIMARY KEY (name, owner)
+        ) WITHOUT ROWID""",
+    ),
 )
 """Statements that lead from each version to the next. Never change one that was released: add one."""
 

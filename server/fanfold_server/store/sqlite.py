@@ -1,6 +1,6 @@
 """The Journal on SQLite: what is awaited waits in a thread, and writers share their commits."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,8 +12,10 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
+from fanfold_workers.accounts import Account, Amount, Full, Standing
 from fanfold_workers.journal import Claim, Entry, Mine, check_text
 
+from . import spending
 from .disk import Disk, Order
 from .rows import Rows
 
@@ -82,6 +84,42 @@ class SqliteJournal:
         check_text("value", value)
         order = Order(lambda rows: rows.record(key, value), chars=len(key) + len(value), lasting=True)
         return await self._written(order)
+
+    async def record_all(self, records: Mapping[str, str], /) -> None:
+        """See Journal."""
+        await self.settle((), Amount(), Amount(), records)
+
+    async def reserve(self, purse: Sequence[Account], worst: Amount, /) -> Full | None:
+        """See Accounts. Decided in the transaction that takes the money, for all processes."""
+        await anyio.lowlevel.checkpoint()
+        taken = Order(lambda rows: spending.reserve(rows, purse, worst))
+        try:
+            return await self._written(taken)
+        except (anyio.get_cancelled_exc_class(), KeyboardInterrupt):
+            # Only asyncio's own cancel() pierces the shield. Nobody will hear of this reservation.
+            if taken.outcome() is None:
+                await self.settle(purse, worst, Amount(), {})
+            raise
+
+    async def settle(
+        self, purse: Sequence[Account], worst: Amount, cost: Amount, records: Mapping[str, str], /
+    ) -> None:
+        """See Accounts. If the disk refuses, it is made up for with the next commit."""
+        for key, value in records.items():
+            check_text("key", key)
+            check_text("value", value)
+
+        def act(rows: Rows) -> None:
+            spending.settle(rows, purse, worst, cost)
+            for key, value in records.items():
+                rows.record(key, value)
+
+        chars = sum(len(key) + len(value) for key, value in records.items())
+        await self._written(Order(act, chars=chars, lasting=True, owed=bool(purse)))
+
+    async def standing(self, name: str, /) -> Standing:
+        """See Accounts."""
+        return await self._read(lambda rows: spending.standing(rows, name))
 
     async def recall(self, key: str, /) -> str | None:
         """See Journal."""
