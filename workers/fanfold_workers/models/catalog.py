@@ -17,6 +17,8 @@ LEAD, WORKER = "claude-opus-5-5", "claude-sonnet-5-5"
 """The pair if nobody says otherwise: a strong lead, and workers at half its price."""
 SEARCH_USD = 0.01
 """One web search; fetching costs its tokens alone."""
+SEARCH_TOKENS, FETCH_TOKENS = 10_000, 20_000
+"""What the results of one search are taken to read, and the most of one page that is asked for."""
 CACHE_WRITE = 1.25
 """What writing to the cache costs, in prices of plain input, where only that is known."""
 UNKNOWN_WINDOW, UNKNOWN_OUTPUT = 200_000, 8_192
