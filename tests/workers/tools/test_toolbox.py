@@ -1,6 +1,7 @@
 """A toolbox runs what its scope names, with arguments that fit, and nothing else."""
 
 import threading
+from collections.abc import Mapping
 from typing import Annotated, Any
 from unicodedata import category
 
@@ -14,7 +15,7 @@ from fanfold_workers.contract import Finding, Scope, Value
 from fanfold_workers.errors import FanfoldError, InputError, ScopeError
 from fanfold_workers.tools.files import Files
 from fanfold_workers.tools.roots import MemoryRoot
-from fanfold_workers.tools.toolbox import Answer, Tool, Toolbox
+from fanfold_workers.tools.toolbox import Answer, RemoteTool, Tool, Toolbox
 
 
 class Arguments(Value):
@@ -134,3 +135,28 @@ async def test_tools_run_beside_the_event_loop() -> None:
     )
     assert await box.call("note", {"place": "r:a"}) == Answer("")
     assert seen != [threading.current_thread()]
+
+
+async def log(arguments: Mapping[str, object]) -> Answer:
+    return Answer(f"commits {sorted(arguments)}")
+
+
+async def test_a_tool_of_another_server_is_called_if_the_scope_names_both() -> None:
+    remote = {"git__log": RemoteTool("git__log", "Logs.", "{}", "git", log)}
+
+    def box(tools: tuple[str, ...], servers: tuple[str, ...]) -> Toolbox:
+        scope = Scope(tools=tools, servers=servers)
+        return Toolbox({"show": SHOW}, ROOTS, scope, aside=inline, remote=remote)
+
+    assert await box(("show", "git__log"), ("git",)).call("git__log", {"n": 1}) == Answer("commits ['n']")
+    assert [
+        await said(box(("show",), ("git",)), "git__log", {}),
+        await said(box(("git__log",), ()), "git__log", {}),
+        await said(box(("git__log",), ("jira",)), "git__log", {}),
+        await said(box(("git__log", "git__push"), ("git",)), "git__push", {}),
+    ] == [
+        "tool: The tool git__log is not in this scope. Use one of: show.",
+        "servers: The server git is not in this scope. Use one of: none.",
+        "servers: The server git is not in this scope. Use one of: jira.",
+        "tool: The tool git__push is not in this scope. Use one of: git__log.",
+    ]

@@ -59,6 +59,25 @@ class Tool(Generic[A]):
     project: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class RemoteTool:
+    """A tool of another MCP server.
+
+    Attributes:
+        name: `<server>__<tool>`, as scopes and models spell it.
+        description: what its server says of it.
+        schema: JSON schema of its arguments, as JSON; the server checks them.
+        server: whose it is; a scope must name that too.
+        call: the work.
+    """
+
+    name: str
+    description: str
+    schema: str
+    server: str
+    call: Callable[[Mapping[str, object]], Awaitable[Answer]]
+
+
 class Inspect(Value):
     """What every inspection takes.
 
@@ -85,6 +104,7 @@ class Toolbox:
         scope: what of both this worker may use.
         aside: where blocking work runs.
         runner: runs the tools instead, if there is one: on several cores, say.
+        remote: tools of other MCP servers, by name.
     """
 
     tools: Mapping[str, Tool[Any]]
@@ -92,25 +112,35 @@ class Toolbox:
     scope: Scope
     aside: Aside = field(default=in_thread)
     runner: Runner | None = None
+    remote: Mapping[str, RemoteTool] = field(default_factory=dict[str, RemoteTool])
 
     async def call(self, name: str, arguments: Mapping[str, object]) -> Answer:
         """Run one tool.
 
         Raises:
-            ScopeError: if the scope does not name the tool, or the call reaches outside its places.
+            ScopeError: if the scope does not name the tool or its server, or the call reaches outside its places.
+            ServerError: if the server of a remote tool cannot be used.
             InputError: if the arguments do not fit the tool.
             UnknownNameError: if a place does not exist.
         """
-        if name not in self.scope.tools or name not in self.tools:
-            allowed = ", ".join(tool for tool in self.scope.tools if tool in self.tools)
+        if name not in self.scope.tools or name not in (self.remote.keys() | self.tools.keys()):
+            allowed = ", ".join(tool for tool in self.scope.tools if tool in self.tools or tool in self.remote)
             msg = f"The tool {in_line(name, 100)} is not in this scope."
             raise ScopeError(msg, field="tool", remedy=f"Use one of: {allowed}." if allowed else _NO_TOOLS)
+        if remote := self.remote.get(name):
+            return await self._called(remote, arguments)
         tool = self.tools[name]
         given = _checked(tool, arguments)
         files = Files(self.roots, self.scope.places)
         if self.runner:
             return await self.runner(tool, files, given)
         return await self.aside(lambda: tool.run(files, given))
+
+    async def _called(self, tool: RemoteTool, arguments: Mapping[str, object]) -> Answer:
+        if tool.server not in self.scope.servers:
+            msg = f"The server {in_line(tool.server, 100)} is not in this scope."
+            raise ScopeError(msg, field="servers", remedy=f"Use one of: {', '.join(self.scope.servers) or 'none'}.")
+        return await tool.call(arguments)
 
 
 def _checked(tool: Tool[A], arguments: Mapping[str, object]) -> A:
