@@ -37,6 +37,7 @@ class Draft(Value):
         places: `root` or `root:path`; defaults to the task's roots.
         tools: defaults to what its checks need, or to all file tools.
         checks: inspections that answer it without a model.
+        web: whether it may search and fetch pages.
     """
 
     id: Id | None = None
@@ -48,6 +49,7 @@ class Draft(Value):
     places: Annotated[tuple[Place, ...], Field(max_length=500)] = ()
     tools: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
     checks: Annotated[tuple[Id, ...], Field(max_length=50)] = ()
+    web: bool = False
     depends_on: Annotated[tuple[Id, ...], Field(max_length=200)] = ()
 
 

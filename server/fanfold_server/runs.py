@@ -8,13 +8,13 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from fanfold_server.dispatch.dispatcher import Attempt
+from fanfold_server.dispatch.attempt import Attempt
 from fanfold_server.dispatch.notes import noted
 from fanfold_server.records import Plan, Run, RunState
 from fanfold_workers.contract import MAX_TEXT_CHARS, Result, Status, Subtask
 from fanfold_workers.errors import UnknownNameError
 from fanfold_workers.journal import Journal
-from fanfold_workers.work import Worker
+from fanfold_workers.work import Worker, doer
 
 RETRIED = frozenset(Status) - {Status.ok, Status.partial}
 """Statuses that a retry does again. Partial work is as done as its scope allows."""
@@ -130,7 +130,8 @@ class Runs:
         text = "\n\n".join(await self.texts(attempt))[:MAX_TEXT_CHARS]
         if not (findings or text):
             return None
-        engine = self.worker.engine if self.worker.accepts(attempt.subtask) else "host"
+        accepted = self.worker.accepts(attempt.subtask)
+        engine = doer(self.worker, attempt.subtask).engine if accepted else "host"
         reason = f"it noted {len(findings)} findings but never reported"
         return Result(
             subtask=attempt.subtask.id,
@@ -144,7 +145,12 @@ class Runs:
     async def view(self, plan: Plan) -> Run:
         """The plan's run as it stands."""
         results = await self.results(await self.attempts(plan))
-        return self.seen(plan, results, running=await self._attended(plan))
+        return await self.priced(self.seen(plan, results, running=await self._attended(plan)))
+
+    async def priced(self, run: Run) -> Run:
+        """The run with all that was spent on it: planning, workers however they ended, the report."""
+        spent = (await self.journal.standing(run.id)).spent
+        return run.model_copy(update={"usd": spent.usd}) if spent.micros else run
 
     async def state(self, plan: Plan) -> RunState:
         """The state of the plan's run, without reading any Result."""

@@ -5,6 +5,7 @@ What a process has reserved stays charged when it dies: nobody knows what became
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Protocol
 
 MICROS = 1_000_000
@@ -12,8 +13,8 @@ MICROS = 1_000_000
 
 
 def micros(usd: float) -> int:
-    """US dollars in millionths, rounded up."""
-    return -int(-usd * MICROS // 1)
+    """US dollars in millionths, rounded up from a millionth of that: 0.07 is no more than 70,000 of them."""
+    return ceil(round(usd * MICROS, 6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +109,11 @@ class Accounts(Protocol):
 
     async def settle(
         self, purse: Sequence[Account], worst: Amount, cost: Amount, records: Mapping[str, str], /
-    ) -> None:
+    ) -> Amount:
         """Give back what was reserved, charge the cost, and record these keys, all in one transaction.
 
-        Keys recorded before keep their values. Shielded, as `record` is.
+        What the first account of the purse has spent by then. Keys recorded before keep their values. Shielded, as
+        `record` is.
         """
         ...
 
@@ -137,12 +139,13 @@ class MemoryAccounts:
             self._held[account.name] = self.standing(account.name).held + worst
         return None
 
-    def settle(self, purse: Sequence[Account], worst: Amount, cost: Amount) -> None:
+    def settle(self, purse: Sequence[Account], worst: Amount, cost: Amount) -> Amount:
         """See Accounts."""
         for account in purse:
             standing = self.standing(account.name)
             self._held[account.name] = standing.held - worst
             self._spent[account.name] = standing.spent + cost
+        return self._spent[purse[0].name] if purse else Amount()
 
     def standing(self, name: str) -> Standing:
         """See Accounts."""

@@ -33,6 +33,10 @@ class Value(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Itself: pydantic copies each default that is no plain value, and a frozen one needs no copy."""
+        return self
+
 
 class Status(StrEnum):
     """How a subtask ended. Only `ok` needs no reason."""
@@ -79,11 +83,13 @@ class Scope(Value):
         places: roots, folders or files it may read (`repos`, `repos:django`, `stdlib:cgi.py`), at most 500.
         tools: exact names of the tools it may call.
         servers: names of MCP servers whose tools may be named in `tools`.
+        web: whether the provider may search and fetch pages for it.
     """
 
     places: Annotated[tuple[Place, ...], Field(max_length=500)] = ()
     tools: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
     servers: Annotated[tuple[Id, ...], Field(max_length=50)] = ()
+    web: bool = False
 
 
 class Limits(Value):
@@ -92,10 +98,14 @@ class Limits(Value):
     Attributes:
         seconds: wall time from the start of its work, 0.001 to 86,400.
         tool_calls: how many tool calls it may make.
+        turns: how often it may ask its model, if it has one.
+        tokens: how many its model may read and write in all turns together.
     """
 
     seconds: Annotated[float, Field(gt=0, le=86_400)] = 600.0
     tool_calls: Annotated[int, Field(ge=1, le=10_000)] = 200
+    turns: Annotated[int, Field(ge=1, le=1_000)] = 40
+    tokens: Annotated[int, Field(ge=1_000, le=1_000_000_000)] = 2_000_000
 
 
 class Subtask(Value):
@@ -194,12 +204,16 @@ class Examined(Value):
 
 
 class Usage(Value):
-    """What the work cost: tool calls made, model calls made, tokens in and out, US dollars."""
+    """What the work cost: tool calls made, model calls made, tokens in and out, US dollars.
+
+    `input_tokens` are all that were read; those a cache served or stored are counted again in `cached_tokens`.
+    """
 
     tool_calls: Count = 0
     model_calls: Count = 0
     input_tokens: Count = 0
     output_tokens: Count = 0
+    cached_tokens: Count = 0
     usd: Annotated[float, Field(ge=0)] = 0.0
 
 

@@ -166,12 +166,13 @@ class MemoryJournal:
 
     async def settle(
         self, purse: Sequence[Account], worst: Amount, cost: Amount, records: Mapping[str, str], /
-    ) -> None:
+    ) -> Amount:
         """See Accounts."""
         for key, value in records.items():
             self._put(key, value)
-        self._accounts.settle(purse, worst, cost)
+        spent = self._accounts.settle(purse, worst, cost)
         await _yield()
+        return spent
 
     async def standing(self, name: str, /) -> Standing:
         """See Accounts."""

@@ -10,6 +10,10 @@ from .contract import Finding, Result, Subtask
 class Notes(Protocol):
     """Where a worker writes down what it finds while it works, so that being cut off loses nothing."""
 
+    def key(self, kind: str) -> str:
+        """Where this try at this subtask keeps things of a kind in the journal: `r-1f…/calls/s1/001`."""
+        ...
+
     async def found(self, *findings: Finding) -> tuple[Finding, ...]:
         """Record findings durably, together; returns them with their ids."""
         ...
@@ -56,3 +60,30 @@ class FunctionWorker:
     def accepts(self, subtask: Subtask, /) -> bool:
         """See Worker: a user's function takes everything."""
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Several workers: each subtask goes to the first that accepts it."""
+
+    members: tuple[Worker, ...]
+
+    @property
+    def engine(self) -> str:
+        """See Worker: all of them."""
+        return ", ".join(member.engine for member in self.members)
+
+    async def work(self, subtask: Subtask, notes: Notes, /) -> Result:
+        """See Worker."""
+        return await doer(self, subtask).work(subtask, notes)
+
+    def accepts(self, subtask: Subtask, /) -> bool:
+        """See Worker."""
+        return any(member.accepts(subtask) for member in self.members)
+
+
+def doer(worker: Worker, subtask: Subtask) -> Worker:
+    """Who of a crew does the subtask; a worker that is no crew, and a crew that has nobody for it, does it itself."""
+    if not isinstance(worker, Crew):
+        return worker
+    return next((member for member in worker.members if member.accepts(subtask)), worker)

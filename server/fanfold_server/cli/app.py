@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., object])
 
-_HOME, _VERBOSE = "fanfold.home", "fanfold.verbose"
+_HOME, _VERBOSE, _SETTINGS = "fanfold.home", "fanfold.verbose", "fanfold.settings"
 
 
 def _kept(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
@@ -28,6 +28,12 @@ def _kept(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
             context.meta[key] = value
 
     return keep
+
+
+def _set(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    """Keep an option of the settings under its spelling; `Settings.read` finds it there."""
+    if value:
+        context.meta.setdefault(_SETTINGS, {})[parameter.opts[0]] = value
 
 
 def _everywhere(command: F) -> F:
@@ -58,6 +64,21 @@ def _rooted(command: F) -> F:
         metavar="[NAME=]DIR",
         help="A directory that workers may read; repeat it for more (FANFOLD_ROOTS).",
     )(command)
+
+
+def _set_up(command: F) -> F:
+    """The options of the settings."""
+    options = {
+        ("--config",): ("FILE", "A TOML file of settings (FANFOLD_CONFIG; config.toml in the system's place)."),
+        ("--engine",): ("auto|model|rules", "Who works (FANFOLD_ENGINE; auto: models if there is a key)."),
+        ("--lead-model",): ("ID", "The model that plans and composes (FANFOLD_LEAD_MODEL; claude-opus-5-5)."),
+        ("--worker-model",): ("ID", "The model that does subtasks (FANFOLD_WORKER_MODEL; claude-sonnet-5-5)."),
+        ("--max-usd", "--max-usd-per-run"): ("USD", "What a run may spend (FANFOLD_MAX_USD_PER_RUN; 5)."),
+        ("--servers",): ("FILE", "MCP servers whose tools workers may use (FANFOLD_SERVERS; none)."),
+    }
+    for names, (metavar, text) in reversed(options.items()):
+        command = click.option(*names, metavar=metavar, expose_value=False, callback=_set, help=text)(command)
+    return command
 
 
 def _reporting(command: F) -> F:
@@ -112,6 +133,7 @@ def fanfold(context: click.Context) -> int | None:
 @click.option("--item", "items", multiple=True, help="A thing to look at; repeat it. What lies in the roots if none.")
 @click.option("--check", "checks", multiple=True, help="An inspection; repeat it. From the task's words if none.")
 @click.option("--max-workers", type=click.IntRange(1, 10_000), help="Split into at most that many subtasks.")
+@_set_up
 @_reporting
 @_everywhere
 def run(
@@ -141,6 +163,7 @@ def run(
 @click.argument("run_id", metavar="RUN")
 @click.option("--retry", is_flag=True, help="Do again what failed.")
 @_rooted
+@_set_up
 @_reporting
 @_everywhere
 def resume(
@@ -170,7 +193,7 @@ def runs(limit: int) -> int:
     """List the latest runs."""
     from . import looking
 
-    return _anyio_run(partial(looking.runs, _settings(()), limit))
+    return _anyio_run(partial(looking.runs, _journal_alone(), limit))
 
 
 @fanfold.command()
@@ -192,11 +215,23 @@ def show(ref: str, find: str, offset: int, limit: int | None, form: str) -> int:
     from . import looking
 
     wanted = looking.Look(ref, find, offset, limit, as_json=form == "json")
-    return _anyio_run(partial(looking.show, _settings(()), wanted))
+    return _anyio_run(partial(looking.show, _journal_alone(), wanted))
+
+
+@fanfold.command()
+@click.option("--accept", default="", metavar="NAME", help="Take this server's tools as they are now.")
+@_set_up
+@_everywhere
+def servers(accept: str) -> int:
+    """List the MCP servers whose tools workers may use. A tool that changes is refused until it is accepted."""
+    from . import servers as others
+
+    return _anyio_run(partial(others.servers, _settings(()), _environ(), accept))
 
 
 @fanfold.command()
 @_rooted
+@_set_up
 @_everywhere
 def doctor(roots: tuple[str, ...]) -> int:
     """Say what is missing, and the remedy. Exit code 1 if something fails."""
@@ -207,6 +242,7 @@ def doctor(roots: tuple[str, ...]) -> int:
 
 @fanfold.command()
 @_rooted
+@_set_up
 @_everywhere
 def serve(roots: tuple[str, ...]) -> int:
     """Serve MCP over stdio, for a host to start."""
@@ -227,20 +263,33 @@ def _anyio_run(work: Callable[[], Any]) -> int:
 
 
 def _environ() -> dict[str, str]:
-    """The environment, with --home in it where it was given."""
-    home: str | None = click.get_current_context().meta.get(_HOME)
-    return {**os.environ, **({"FANFOLD_HOME": home} if home else {})}
+    """The environment, with the options of the settings in it."""
+    meta = click.get_current_context().meta
+    home: str | None = meta.get(_HOME)
+    return {**os.environ, **({"FANFOLD_HOME": home} if home else {}), **meta.get(_SETTINGS, {})}
 
 
 def _settings(roots: tuple[str, ...]) -> "Settings":
-    import logging
-
     from fanfold_server.settings import Settings
+
+    _log()
+    return Settings.read(_environ(), roots)
+
+
+def _journal_alone() -> "Settings":
+    """Where the journal is, and no other setting: none that is wrong may hide what is stored."""
+    from fanfold_server.settings import Settings, default_home
+
+    _log()
+    return Settings(home=default_home(_environ()))
+
+
+def _log() -> None:
+    import logging
 
     verbose: int = click.get_current_context().meta.get(_VERBOSE, 0)
     level = (logging.ERROR, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    return Settings.read(_environ(), roots)
 
 
 def _wanted(question: str, max_chars: int, form: "Form", output: str | None) -> "Wanted":

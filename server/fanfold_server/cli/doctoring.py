@@ -4,10 +4,8 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 import click
 from packaging.requirements import Requirement
@@ -17,34 +15,16 @@ from fanfold_server.settings import Settings
 from fanfold_workers.errors import FanfoldError
 from fanfold_workers.tools.disk import DiskRoot
 
+from .line import Line, Mark
 from .looking import stored
 from .outcome import Exit
 from .terminal import harmless, is_lively, put_styled
-
-Mark = Literal["ok", "warn", "fail"]
 
 COLORS: Mapping[Mark, str] = {"ok": "green", "warn": "yellow", "fail": "red"}
 FEW_BYTES = 1_000_000_000
 TOO_FEW_BYTES = 50_000_000
 RECENT = 50
 """How many of the latest runs are looked through for those at work."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One thing that was looked at.
-
-    Attributes:
-        mark: how it is.
-        what: its name.
-        seen: what was seen.
-        remedy: what to do about it, "" for nothing.
-    """
-
-    mark: Mark
-    what: str
-    seen: str
-    remedy: str = ""
 
 
 async def doctor(environ: Mapping[str, str], roots: tuple[str, ...]) -> int:
@@ -71,7 +51,10 @@ async def _looked(environ: Mapping[str, str], roots: tuple[str, ...]) -> AsyncIt
     for line in _roots(settings):
         yield line
     yield _jail()
-    yield _engine(environ)
+    from .thinking import asked  # heavy, and of no use to whoever is stopped before it
+
+    async for line in asked(settings, environ):
+        yield line
 
 
 def _python() -> Line:
@@ -158,12 +141,6 @@ def _jail() -> Line:
     if kernel:
         return Line("ok", "file scope", "held by the kernel (openat2)")
     return Line("ok", "file scope", "held by a walk that follows no link (openat2 is not available here)")
-
-
-def _engine(environ: Mapping[str, str]) -> Line:
-    if environ.get("ANTHROPIC_API_KEY", "").strip():
-        return Line("ok", "model key", "ANTHROPIC_API_KEY is set; this version does not use it yet")
-    return Line("ok", "model key", "no key: the host's own sub-agents or the rules engine do the work")
 
 
 def _print(line: Line) -> None:

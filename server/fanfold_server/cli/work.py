@@ -1,5 +1,6 @@
 """`fanfold run` and `fanfold resume`: from a task, or a run, to its report."""
 
+import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from pathlib import Path
 import anyio
 from pydantic import ValidationError
 
+from fanfold_server.opening import orchestrator_of
 from fanfold_server.orchestrator import Orchestrator
 from fanfold_server.records import GapKind, Mode, Plan, Report, Run, RunState, Task
 from fanfold_server.refs import standing
@@ -67,7 +69,7 @@ def repeated(home: str | None) -> str:
 async def run(settings: Settings, task: Task, wanted: Wanted) -> int:
     """Plan the task anew, dispatch it, report."""
     wanted.output.check()
-    async with Orchestrator(roots=settings.roots, home=settings.home, width=settings.width) as fanfold:
+    async with orchestrator_of(settings, os.environ) as fanfold:
         try:
             plan = await fanfold.plan(task, fresh=True)
         except anyio.get_cancelled_exc_class():
@@ -84,7 +86,7 @@ async def resume(settings: Settings, run_id: str, wanted: Wanted, *, retry: bool
     wanted.output.check()
     async with open_journal(settings.home) as journal:
         settings = replace(settings, roots={**await _roots(journal, run_id, settings.roots), **settings.roots})
-        async with Orchestrator(roots=settings.roots, journal=journal, width=settings.width) as fanfold:
+        async with orchestrator_of(settings, os.environ, journal=journal) as fanfold:
             return await _reported(fanfold, await fanfold.runs.plan(run_id), wanted, retry=retry)
 
 
@@ -128,7 +130,9 @@ def _notes(plan: Plan) -> list[str]:
     split = f"plan {plan.id}: {plan.mode}. {plan.reason}"
     insisted = ["This takes one look; it is run as one all the same."] if plan.mode is Mode.single else []
     warnings = [f"warning: {p.field}: {p.problem} {p.remedy}" for p in plan.problems if p.level == "warning"]
-    return [split, *insisted, *(f"assumed: {text}" for text in plan.assumptions[:5]), *warnings[:10]]
+    e = plan.estimate
+    price = [f"estimate: ${e.usd_low:.2f} to ${e.usd_high:.2f} for fanfold's own models"] if e.usd_high else []
+    return [split, *insisted, *price, *(f"assumed: {text}" for text in plan.assumptions[:5]), *warnings[:10]]
 
 
 def _stopped(watched: Watched, wanted: Wanted) -> None:
@@ -138,10 +142,11 @@ def _stopped(watched: Watched, wanted: Wanted) -> None:
 
 def _closing(run: Run, report: Report, watched: Watched, again: str) -> str:
     counts = [f"{run.counts.get(Status.ok, 0)}/{run.total} ok"]
+    spent = f", ${run.usd:.4f}" if run.usd else ""
     counts += [f"{count} {status}" for status, count in run.counts.items() if status is not Status.ok]
     if run.state is not RunState.done:
         counts.append(standing(run))
     if watched.started < run.total:
         counts.append(f"{watched.started} of them run here")
     ledger = f"ledger: fanfold show {report.id}/ledger{again}"
-    return f"run {run.id}: {', '.join(counts)} in {watched.seconds:.1f} s; report {report.id}; {ledger}"
+    return f"run {run.id}: {', '.join(counts)} in {watched.seconds:.1f} s{spent}; report {report.id}; {ledger}"

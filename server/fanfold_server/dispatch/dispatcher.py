@@ -8,38 +8,15 @@ from typing import cast
 
 import anyio
 
+from fanfold_server.dispatch.attempt import Attempt
 from fanfold_server.dispatch.events import Event, Kind, Told
 from fanfold_server.dispatch.notes import JournalNotes
-from fanfold_workers.contract import MAX_FINDINGS, Finding, Result, Status, Subtask, numbered
+from fanfold_workers.contract import MAX_FINDINGS, Finding, Result, Status, Subtask, Usage, numbered
 from fanfold_workers.journal import MAX_POLL_SECONDS, POLL_SECONDS, Done, Journal, Mine, made
-from fanfold_workers.work import Worker
+from fanfold_workers.work import Worker, doer
 
 USABLE = frozenset({Status.ok, Status.partial, Status.timed_out, Status.truncated, Status.over_budget})
 """Statuses whose findings a dependent subtask can build on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """Which try of a subtask is meant: run id, subtask and number, 1 for the first."""
-
-    run: str
-    subtask: Subtask
-    number: int = 1
-
-    @property
-    def key(self) -> str:
-        """Where its Result is recorded."""
-        return f"{self.run}/results/{self.subtask.id}/{self.number:03}"
-
-    @property
-    def notes(self) -> str:
-        """Where its findings are recorded while it works."""
-        return f"{self.run}/notes/{self.subtask.id}/{self.number:03}/"
-
-    @property
-    def texts(self) -> str:
-        """Where its prose is recorded while its submission is incomplete."""
-        return f"{self.run}/texts/{self.subtask.id}/{self.number:03}/"
 
 
 @dataclass(slots=True)
@@ -119,14 +96,20 @@ class Dispatch:
         subtask = attempt.subtask
         if why := self._why_not(subtask):
             return self._ended_by(subtask, Status.skipped, why, attempt.number).model_dump_json()
-        notes = JournalNotes(self.journal, attempt.notes, subtask.id, lambda found: self._found(subtask, found))
+        notes = JournalNotes(self.journal, attempt, lambda found: self._found(subtask, found))
         self._tell("started", subtask)
         started = anyio.current_time()
         result: Result | None = None
         with anyio.move_on_after(subtask.limits.seconds) as scope, self._stoppable(scope):
             result = await attempted(self.worker, subtask, notes)
-        result = result or self._cut(subtask)
+        result = result or await self._priced(self._cut(subtask), attempt)
         return settled(result, notes, attempt.number, anyio.current_time() - started).model_dump_json()
+
+    async def _priced(self, result: Result, attempt: Attempt) -> Result:
+        """The Result of a worker that was cut off, with what its calls had cost."""
+        spent = (await self.journal.standing(attempt.place("spent"))).spent
+        usage = Usage(usd=spent.usd, model_calls=spent.calls)
+        return result.model_copy(update={"usage": usage})
 
     def _why_not(self, subtask: Subtask) -> str:
         if self.stopping:
@@ -140,7 +123,8 @@ class Dispatch:
         return self._ended_by(subtask, Status.timed_out, f"no answer within {subtask.limits.seconds:g} s")
 
     def _ended_by(self, subtask: Subtask, status: Status, reason: str, attempt: int = 1) -> Result:
-        return Result(subtask=subtask.id, status=status, reason=reason, engine=self.worker.engine, attempt=attempt)
+        engine = doer(self.worker, subtask).engine
+        return Result(subtask=subtask.id, status=status, reason=reason, engine=engine, attempt=attempt)
 
     @contextmanager
     def _stoppable(self, scope: anyio.CancelScope) -> Generator[None]:
@@ -197,4 +181,4 @@ def settled(result: Result, notes: JournalNotes, attempt: int, seconds: float) -
 
 def _failed(worker: Worker, subtask: Subtask, reason: str) -> Result:
     reason = " ".join(reason.split())[:2_000]
-    return Result(subtask=subtask.id, status=Status.failed, reason=reason, engine=worker.engine)
+    return Result(subtask=subtask.id, status=Status.failed, reason=reason, engine=doer(worker, subtask).engine)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
+from fanfold_server.dispatch.attempt import Attempt
 from fanfold_workers.contract import MAX_FINDINGS, Finding, numbered
 from fanfold_workers.journal import Journal
 
@@ -17,28 +18,30 @@ class JournalNotes:
 
     Attributes:
         journal: where they go.
-        prefix: key under which each batch is recorded (`<run>/notes/<subtask>/<attempt>/`).
-        subtask: id that findings are numbered by.
+        attempt: whose they are; findings are numbered by its subtask's id.
         told: called with each batch once it is durable.
         findings: all noted so far, at most 5,000; `dropped` counts those past that.
     """
 
     journal: Journal
-    prefix: str
-    subtask: str
+    attempt: Attempt
     told: Callable[[Sequence[Finding]], None] = field(default=lambda _: None)
     findings: list[Finding] = field(default_factory=list[Finding])
     dropped: int = 0
+
+    def key(self, kind: str) -> str:
+        """See Notes."""
+        return self.attempt.place(kind)
 
     async def found(self, *findings: Finding) -> tuple[Finding, ...]:
         """Record findings durably, together; returns them with their ids."""
         room = MAX_FINDINGS - len(self.findings)
         self.dropped += max(0, len(findings) - room)
-        noted = numbered(self.subtask, findings[:room], start=len(self.findings) + 1)
+        noted = numbered(self.attempt.subtask.id, findings[:room], start=len(self.findings) + 1)
         if noted:
             first = len(self.findings) + 1
             self.findings.extend(noted)
-            await self.journal.record(f"{self.prefix}{first:06}", FINDINGS.dump_json(noted).decode())
+            await self.journal.record(f"{self.attempt.notes}{first:06}", FINDINGS.dump_json(noted).decode())
             self.told(noted)
         return noted
 

@@ -165,6 +165,7 @@ class Dispatched(Answer):
         waiting_for: subtasks that a sub-agent must still submit, the first few of waiting_total.
         findings: the weightiest that are new since this call began, at most five.
         eta_seconds: until the end, by the pace so far; null while unknown.
+        usd: what fanfold's own models have cost so far, in US dollars.
     """
 
     run_id: str
@@ -176,13 +177,15 @@ class Dispatched(Answer):
     waiting_total: Count = 0
     findings: tuple[Claim, ...] = ()
     eta_seconds: Count | None = None
+    usd: float = 0.0
 
     def body(self) -> Iterator[str]:
         """See Answer."""
         counts = ", ".join(f"{status} {count}" for status, count in self.counts.items()) or "none ended"
         done = "done" if self.done else "not done"
         eta = f" About {self.eta_seconds} s to go." if self.eta_seconds is not None else ""
-        yield f"Run {self.run_id}: {self.state}, {done}; of {self.total}: {counts}.{eta}"
+        cost = f" Spent: {self.usd} USD." if self.usd else ""
+        yield f"Run {self.run_id}: {self.state}, {done}; of {self.total}: {counts}.{eta}{cost}"
         if self.waiting_for:
             yield f"Not submitted, {self.waiting_total}: {', '.join(self.waiting_for)}"
         yield from (claim.line() for claim in self.findings)

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from fanfold_server.records import MAX_SUBTASKS, MAX_TASK_CHARS, Draft
 from fanfold_workers.contract import MAX_FINDINGS, MAX_TEXT_CHARS, Id, Line, Place, Status, Value
 from fanfold_workers.errors import InputError
+from fanfold_workers.lenient import FINDING_SCHEMA
 
 A = TypeVar("A", bound=Value)
 
@@ -26,37 +27,6 @@ Wait = Annotated[
     Annotated[float, Field(ge=0, le=3_600)] | None,
     Field(description="Answer after so many seconds at the latest. Left out: as long as this host allows."),
 ]
-
-_TEXT = {"type": "string"}
-FINDING_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "description": "One claim about one subject.",
-    "properties": {
-        "subject": {**_TEXT, "description": "What it is about, spelled as the source spells it."},
-        "claim": {**_TEXT, "description": "One or two sentences."},
-        "severity": {"enum": ["critical", "high", "medium", "low", "info"]},
-        "confidence": {"type": "number", "description": "0 to 1."},
-        "evidence": {
-            "type": "array",
-            "description": "Where it can be checked.",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "source": {**_TEXT, "description": "root:path/to/file, or a URL."},
-                    "locator": {**_TEXT, "description": "L12 or L12-L14; left out if unknown."},
-                    "quote": {**_TEXT, "description": "Copied verbatim; it is compared with the source."},
-                },
-                "required": ["source"],
-            },
-        },
-        "attribute": {**_TEXT, "description": "The property claimed, if it has a value: license, version."},
-        "value": {**_TEXT, "description": "That value."},
-        "kind": {**_TEXT, "description": "Dotted, lower case: security.key. Default claim."},
-        "count": {"type": "integer", "description": "Occurrences it stands for."},
-    },
-    "required": ["subject", "claim"],
-}
-"""A finding as a caller writes it. It is read leniently, one by one, so that one slip does not cost the rest."""
 
 Findings = Annotated[
     tuple[Annotated[Any, WithJsonSchema(FINDING_SCHEMA)], ...],
@@ -107,6 +77,10 @@ class DispatchArguments(Value):
 
     plan_id: Annotated[Name, Field(description="The plan's id, p-…, from plan.")]
     retry: Annotated[bool, Field(description="Do again what failed; what succeeded is kept.")] = False
+    max_usd: Annotated[
+        Annotated[float, Field(gt=0, le=1_000_000, strict=False)] | None,
+        Field(description="Spend at most so many US dollars on this run; it can only lower what the user allows."),
+    ] = None
     wait_seconds: Wait = None
 
 
@@ -159,8 +133,11 @@ class SynthesizeArguments(Value):
         int, Field(ge=500, le=MAX_REPORT, description="The report's length at most, in characters.")
     ] = 8_000
     compose: Annotated[
-        Literal["host", "rules"] | None,
-        Field(description="host: a digest for you to write the answer from (default). rules: a finished report."),
+        Literal["host", "rules", "model"] | None,
+        Field(
+            description="host: a digest for you to write the answer from. rules: a report by rules. model: a report "
+            "by fanfold's own model. Left out: model if fanfold has one, else host."
+        ),
     ] = None
 
 

@@ -50,9 +50,10 @@ from fanfold_server.mcp.shown import (
 from fanfold_server.orchestrator import Orchestrator
 from fanfold_server.records import Handed, Plan, Run, RunState, Task
 from fanfold_server.runs import RETRIED, run_of
-from fanfold_server.submission import Submission, read_findings
+from fanfold_server.submission import Submission
 from fanfold_workers.contract import Finding, Result, Subtask
 from fanfold_workers.errors import InputError
+from fanfold_workers.lenient import read_findings
 
 Host = Context[Any, Any]
 
@@ -120,7 +121,9 @@ class Calls:
     async def _dispatch(self, given: DispatchArguments, wait: float, asked: bool, told: Told) -> Run:
         # A host whose own sub-agents are to do the rest cannot start them while it waits for this very call:
         # only one that asks to wait, since they run in its background, is kept waiting for submissions.
-        return await self.fanfold.dispatch(given.plan_id, retry=given.retry, wait=wait, told=told, submissions=asked)
+        return await self.fanfold.dispatch(
+            given.plan_id, retry=given.retry, wait=wait, told=told, submissions=asked, max_usd=given.max_usd
+        )
 
     def _eta(self, run: Run, begun: float) -> int | None:
         now = anyio.current_time()
@@ -152,11 +155,12 @@ class Calls:
         plan = await self.fanfold.runs.plan(run_id)
         question = "" if given.results is not None else given.question
         wait = self._patience(host, None)
+        compose = given.compose or ("model" if self.fanfold.mind else "host")
 
         async def work(told: Told) -> Any:
             with self.fanfold.heard(run_of(plan.id), told):
                 return await self.fanfold.synthesize(
-                    run_id, question=question, max_chars=given.max_chars, host=given.compose != "rules", wait=wait
+                    run_id, question=question, max_chars=given.max_chars, compose=compose, wait=wait
                 )
 
         report = await telling(host, work)

@@ -153,6 +153,7 @@ def dispatched(
         waiting_total=len(waiting),
         findings=tuple(_claim(finding) for finding in found),
         eta_seconds=eta,
+        usd=round(run.usd, 4),
     )
 
 

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import sys
 import threading
 from contextlib import suppress
@@ -101,7 +102,7 @@ class Opening:
     async def _hold(self, *, task_status: TaskStatus["Calls"]) -> None:
         # In a thread: the import takes a good part of a second, in which pings and cancellations must get through.
         calls = await anyio.to_thread.run_sync(import_module, "fanfold_server.mcp.calls")
-        s = self.settings
-        async with calls.Orchestrator(roots=s.roots, home=s.home, width=s.width) as orchestrator:
-            task_status.started(calls.Calls(orchestrator, s.wait))
+        opening = await anyio.to_thread.run_sync(import_module, "fanfold_server.opening")
+        async with opening.orchestrator_of(self.settings, os.environ) as orchestrator:
+            task_status.started(calls.Calls(orchestrator, self.settings.wait))
             await anyio.sleep_forever()

@@ -4,7 +4,7 @@ Everything it finds is a Problem; nothing is raised, so that whoever wrote the p
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -42,6 +42,7 @@ class Check:
         tools: every tool that exists.
         drafted: whether the caller drew them up.
         paid: whether each of them takes an agent.
+        remote: names of the tools of other MCP servers.
     """
 
     task: Task
@@ -50,6 +51,7 @@ class Check:
     tools: Mapping[str, Tool[Any]]
     drafted: bool
     paid: bool
+    remote: Collection[str] = ()
 
     def problems(self) -> Iterator[Problem]:
         """All that is wrong, errors and warnings, with the field as the caller spells it."""
@@ -137,10 +139,9 @@ class Check:
                 what = f"The check {name!r} is not among its tools."
                 yield error(f"{field}.tools", what, f"Add {name!r} to them, or leave tools out.")
         for n, name in enumerate(subtask.scope.tools):
-            if name not in self.tools and name not in subtask.checks:
-                remedy = did_you_mean(
-                    self.survey.like(name, self.tools), f"Use some of: {', '.join(self.tools) or 'none'}."
-                )
+            known = (*self.tools, *self.remote)
+            if name not in known and name not in subtask.checks:
+                remedy = did_you_mean(self.survey.like(name, known), f"Use some of: {', '.join(known) or 'none'}.")
                 yield error(f"{field}.tools[{n}]", f"There is no tool called {name!r}.", remedy)
 
     def _named_check(self, field: str, name: str) -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """From a Draft to a Subtask: what was left out is filled in, what was said is kept."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fanfold_server.records import Draft
@@ -23,11 +23,13 @@ class Defaults:
         places: what it may read.
         names: where its item is looked up, to read that alone; None if it is not.
         tools: every tool that exists: those its checks need, else the file tools if there is anything to read.
+        remote: the server of each tool of other MCP servers, by the tool's name.
     """
 
     places: tuple[str, ...]
     names: Names | None
     tools: Mapping[str, Tool[Any]]
+    remote: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def filled(self, drafts: Sequence[Draft]) -> tuple[Subtask, ...]:
         """The drafts as subtasks, in order."""
@@ -51,9 +53,13 @@ class Defaults:
             expected=draft.expected,
             item=draft.item,
             checks=draft.checks,
-            scope=Scope(places=places, tools=tools),
+            scope=Scope(places=places, tools=tools, servers=self._servers(tools), web=draft.web),
             depends_on=draft.depends_on,
         )
+
+    def _servers(self, tools: Sequence[str]) -> tuple[str, ...]:
+        """The servers whose tools it may call: naming the tool is enough."""
+        return tuple(dict.fromkeys(self.remote[name] for name in tools if name in self.remote))
 
     def _file_tools(self) -> tuple[str, ...]:
         return tuple(name for name, tool in self.tools.items() if not tool.inspection)[:100]

@@ -7,6 +7,8 @@ from math import ceil
 
 from fanfold_server.records import Estimate
 from fanfold_workers.contract import Subtask
+from fanfold_workers.models.catalog import DATE, Card
+from fanfold_workers.models.model import Tokens
 
 from .survey import Reach, Survey
 
@@ -22,6 +24,8 @@ AGENT_CHATS, MANY_CHATS = 4, 15
 """Tokens of one agent, and of a multi-agent system, in chats: published figures for multi-agent research systems."""
 CHAT_LOW, CHAT_HIGH = 2_000, 10_000
 """Tokens taken for one chat; an assumption."""
+WRITTEN = 0.15
+"""The part of an agent's tokens that it writes; an assumption."""
 AGENT_SECONDS_LOW, AGENT_SECONDS_HIGH = 20.0, 300.0
 """Seconds taken for one sub-agent; an assumption."""
 AGENTS_AT_ONCE = 10
@@ -34,20 +38,22 @@ class _Range:
     high: float = 0.0
 
 
-def estimate(subtasks: Sequence[Subtask], survey: Survey, *, agents: bool) -> Estimate:
+def estimate(subtasks: Sequence[Subtask], survey: Survey, *, agents: bool, card: Card | None = None) -> Estimate:
     """The price of the subtasks: those with checks go to the rules engine, the others to agents.
 
-    `agents` says that those others are a host's sub-agents; else they go to a function of the caller's own, whose
-    cost nobody here can know.
+    `agents` says that those others are a host's sub-agents; else they go to fanfold's own models where there is a
+    `card`, or to a function of the caller's own, whose cost nobody here can know.
     """
     ruled = [subtask for subtask in subtasks if subtask.checks]
     minds = [subtask for subtask in subtasks if not subtask.checks]
     fast, told = _rules(ruled, survey)
-    slow = _minds(subtasks, minds) if agents else _Range()
-    count = len(minds) if agents else 0
+    slow = _minds(subtasks, minds) if agents or card else _Range()
+    count = len(minds) if agents or card else 0
     if minds:
-        told.append(_host_basis(len(minds)) if agents else _function_basis(len(minds)))
+        told.append(_basis(len(minds), card, agents=agents))
     return Estimate(
+        usd_low=_usd(count * AGENT_CHATS * CHAT_LOW, card),
+        usd_high=_usd(count * AGENT_CHATS * CHAT_HIGH, card),
         workers=len(subtasks),
         seconds_low=round(fast.low + slow.low, 2),
         seconds_high=round(fast.high + slow.high, 2),
@@ -93,6 +99,29 @@ def _depth(waits: Mapping[str, Sequence[str]]) -> int:
     except CycleError:
         return 1
     return max(depth.values(), default=1)
+
+
+def _usd(tokens: int, card: Card | None) -> float:
+    """What so many tokens cost, a part of them written and none served by a cache."""
+    if not card or not tokens:
+        return 0.0
+    written = int(tokens * WRITTEN)
+    return round(card.cost(Tokens(input=tokens - written, output=written)).usd, 4)
+
+
+def _basis(count: int, card: Card | None, *, agents: bool) -> str:
+    if card:
+        return _model_basis(count, card)
+    return _host_basis(count) if agents else _function_basis(count)
+
+
+def _model_basis(count: int, card: Card) -> str:
+    return (
+        f"{count} workers on {card.model}, each counted as one agent: {AGENT_CHATS} x a chat of {CHAT_LOW:,} to "
+        f"{CHAT_HIGH:,} tokens (assumed), {WRITTEN:.0%} of them written (assumed), at ${card.price.input:g} and "
+        f"${card.price.output:g} a million (prices of {DATE}, or your own). The published figure for multi-agent "
+        f"research systems: about {MANY_CHATS} x a chat in all. The ceilings hold whatever the estimate says."
+    )
 
 
 def _host_basis(count: int) -> str:

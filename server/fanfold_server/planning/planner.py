@@ -1,13 +1,14 @@
 """From a Task to a Plan: split, filled in, checked, priced."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fanfold_server.records import Mode, Plan, Task
+from fanfold_server.records import Mode, Plan, Problem, Task
 from fanfold_workers.aside import Aside
 from fanfold_workers.contract import Subtask
 from fanfold_workers.errors import InputError
+from fanfold_workers.models.catalog import Card
 from fanfold_workers.tools.roots import Root
 from fanfold_workers.tools.toolbox import Tool
 
@@ -19,7 +20,7 @@ from .reading import is_talk, one_line, visible
 from .rules import RulesPlanner
 from .split import Planner, Split
 from .survey import Survey
-from .trouble import capped, some
+from .trouble import capped, some, warning
 
 
 async def make_plan(
@@ -31,6 +32,10 @@ async def make_plan(
     aside: Aside,
     planner: Planner | None = None,
     takes_any: bool = False,
+    survey: Survey | None = None,
+    remote: Mapping[str, str] | None = None,
+    card: Card | None = None,
+    trouble: Mapping[str, str] | None = None,
 ) -> Plan:
     """The plan of a task: the caller's own split if it has one, else the planner's, checked and priced.
 
@@ -42,6 +47,10 @@ async def make_plan(
         aside: where blocking work runs.
         planner: who splits; the rules if None.
         takes_any: whether some worker takes subtasks without checks.
+        survey: a look at the roots to share; a new one if None.
+        remote: the server of each tool of other MCP servers, by the tool's name.
+        card: the model of fanfold's own workers, if they are models.
+        trouble: why a server's tools are not there, by its name.
 
     Raises:
         CannotDoError: if no engine at hand can do the task; the remedies are named.
@@ -50,12 +59,12 @@ async def make_plan(
     if not visible(task.task):
         msg = "There is nothing in it that can be read."
         raise InputError(msg, field="task", remedy="Say what you want to know.")
-    survey = Survey(roots)
+    survey = survey or Survey(roots)
     if task.subtasks:
         split = Split(task.subtasks, engine="host", places=task.roots or tuple(sorted(roots))[:500])
     else:
         split = await (planner or RulesPlanner(roots, tools, aside, takes_any, survey)).plan(task)
-    making = _Making(task, plan_id, survey, tools, takes_any)
+    making = _Making(task, plan_id, survey, tools, takes_any, remote or {}, card, trouble or {})
     return await aside(lambda: making.plan(split))
 
 
@@ -68,14 +77,19 @@ class _Making:
     survey: Survey
     tools: Mapping[str, Tool[Any]]
     takes_any: bool
+    remote: Mapping[str, str]
+    card: Card | None
+    trouble: Mapping[str, str]
 
     def plan(self, split: Split) -> Plan:
         drafted = bool(self.task.subtasks)
         names = Names(self.survey, tuple(sorted(self.survey.roots))) if drafted else None
-        defaults = Defaults(split.places, names, self.tools)
+        defaults = Defaults(split.places, names, self.tools, self.remote)
         subtasks = defaults.filled(split.drafts)
-        paid = not self.takes_any and any(not subtask.checks for subtask in subtasks)
-        check = Check(self.task, subtasks, self.survey, self.tools, drafted=drafted, paid=paid)
+        paid = (self.card is not None or not self.takes_any) and any(not subtask.checks for subtask in subtasks)
+        check = Check(
+            self.task, subtasks, self.survey, self.tools, drafted=drafted, paid=paid, remote=tuple(self.remote)
+        )
         mode, reason = self._mode(split, subtasks)
         return Plan(
             id=self.plan_id,
@@ -84,10 +98,15 @@ class _Making:
             reason=reason,
             subtasks=subtasks,
             assumptions=tuple(text[:20_000] for text in (*split.assumptions, *self._filled(split, defaults))),
-            problems=capped([*split.problems, *check.problems()]),
-            estimate=estimate(subtasks, self.survey, agents=not self.takes_any),
+            problems=capped([*split.problems, *check.problems(), *self._missing()]),
+            estimate=estimate(subtasks, self.survey, agents=not self.takes_any, card=self.card),
             engine=split.engine,
         )
+
+    def _missing(self) -> Iterator[Problem]:
+        for server, why in self.trouble.items():
+            remedy = "See: fanfold doctor. The plan does without its tools."
+            yield warning(f"servers.{server}", why, remedy)
 
     def _filled(self, split: Split, defaults: Defaults) -> list[str]:
         """What was filled in for the caller's own drafts."""

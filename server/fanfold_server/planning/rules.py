@@ -97,7 +97,7 @@ class RulesPlanner:
         remedy = (
             f"{look_up}Have your own sub-agents do it: call plan again with `subtasks` (an objective each), let each "
             "sub-agent do one and deposit it with `submit`. Or name `roots` and `checks` for the rules engine "
-            f"(checks: {checks}). Setting ANTHROPIC_API_KEY does not help yet: this version has no model engine."
+            f"(checks: {checks}). With ANTHROPIC_API_KEY set, fanfold's own models plan and do such tasks."
         )
         return CannotDoError(msg, field="task", remedy=remedy)
 

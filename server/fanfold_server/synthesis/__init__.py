@@ -1,7 +1,8 @@
 """Results -> Report: verify, join, weigh, set conflicts side by side, compose, and account for every finding."""
 
 from .compose import Brief, Composed, Composer
+from .lead import ModelComposer
 from .synthesize import synthesize
 from .verify import verified
 
-__all__ = ["Brief", "Composed", "Composer", "synthesize", "verified"]
+__all__ = ["Brief", "Composed", "Composer", "ModelComposer", "synthesize", "verified"]

@@ -40,11 +40,13 @@ class Composed:
         markdown: at most `max_chars` characters.
         shown: ids of the findings whose claim stands in it; an id nobody knows is refused.
         headline: the answer in a sentence or two, as far as the engine can give one.
+        engine: who wrote it, where that is not the composer's own engine.
     """
 
     markdown: str
     shown: frozenset[str]
     headline: str = ""
+    engine: str = ""
 
 
 class Composer(Protocol):

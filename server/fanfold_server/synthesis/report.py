@@ -18,6 +18,7 @@ from .texts import KIND as DRAWN
 SHARES = {"conflicts": 0.22, "gaps": 0.16, "unsupported": 0.1, "kinds": 0.1, "workers": 0.15}
 """The most that each part besides the entries may take of a report that is too small for all, conflicts first."""
 TAIL = 0.22
+RULES_TOLD, HOST_TOLD = "rules, without a model", "joined by rules; the words are yours"
 MANY = 20
 """Entries from which a table of kinds is worth its room."""
 MAX_ROWS = 80
@@ -53,8 +54,8 @@ def composed(brief: Brief, *, host: bool) -> Composed:
     """The report or digest, within the size asked for."""
     most = brief.max_chars
     headline = "" if host else clean(_headline(brief))
-    head = _digest_head(brief) if host else _head(brief, headline)
-    tail = _fit(_tail(brief, host=host), int(most * TAIL))
+    head = _digest_head(brief) if host else head_of(brief, headline)
+    tail = fitted(tail_of(brief, HOST_TOLD if host else RULES_TOLD), int(most * TAIL))
     room = most - len(head) - len(tail) - 2 * (len(SHARES) + 3)
     parts = _parts()
     others = {name: part(brief, int(room * SHARES[name])) for name, part in parts.items()}
@@ -77,15 +78,15 @@ def _assembled(most: int, head: str, entries: Written, others: Iterable[str], ta
 
 def _parts() -> dict[str, Part]:
     return {
-        "conflicts": _conflicts,
-        "gaps": _gaps,
-        "unsupported": _unsupported,
+        "conflicts": conflicts,
+        "gaps": gaps,
+        "unsupported": unsupported,
         "kinds": _kinds,
         "workers": _workers,
     }
 
 
-def _fit(lines: Sequence[str], room: int, more: str = "") -> str:
+def fitted(lines: Sequence[str], room: int, more: str = "") -> str:
     """As many lines as there is room for; `more` with `{n}` says how many did not fit."""
     kept: list[str] = []
     used = 0
@@ -103,14 +104,15 @@ def _fit(lines: Sequence[str], room: int, more: str = "") -> str:
 
 
 def _section(title: str, lines: Sequence[str], room: int, more: str) -> str:
-    body = _fit(lines, room - len(title) - 5, more)
+    body = fitted(lines, room - len(title) - 5, more)
     return f"## {title}\n\n{body}" if body else ""
 
 
 # -- the head ----------------------------------------------------------------------------------------------------
 
 
-def _head(brief: Brief, headline: str) -> str:
+def head_of(brief: Brief, headline: str) -> str:
+    """The title and the answer in short."""
     title = inline(brief.question, max(50, min(200, brief.max_chars // 20))) or "Report"
     return f"# {title}\n\n**{inline(headline, max(120, min(700, brief.max_chars // 8)))}**"
 
@@ -171,7 +173,8 @@ def _texts(brief: Brief) -> int:
 # -- the parts ------------------------------------------------------------------------------------------------------
 
 
-def _conflicts(brief: Brief, room: int) -> str:
+def conflicts(brief: Brief, room: int) -> str:
+    """What findings disagree on, both sides each, as far as there is room."""
     lines = [_conflict(conflict) for conflict in brief.conflicts]
     return _section("Conflicts", lines, room, "- and {n} more; the report's record has them all")
 
@@ -192,7 +195,8 @@ def _side(side: Side) -> str:
     )
 
 
-def _gaps(brief: Brief, room: int) -> str:
+def gaps(brief: Brief, room: int) -> str:
+    """What was not answered, as far as there is room."""
     lines = [_gap(gap, brief) for gap in brief.gaps]
     return _section("Not answered", lines, room, "- and {n} more gaps")
 
@@ -205,7 +209,8 @@ def _gap(gap: Gap, brief: Brief) -> str:
     return f"- {inline(gap.gap, 300)}{about}"
 
 
-def _unsupported(brief: Brief, room: int) -> str:
+def unsupported(brief: Brief, room: int) -> str:
+    """Findings that were left out since their quotes are nowhere, as far as there is room."""
     lines = [line for line in brief.ledger if line.disposition is Disposition.unsupported]
     if not lines:
         return ""
@@ -257,9 +262,8 @@ def _workers(brief: Brief, room: int) -> str:
 # -- the tail ----------------------------------------------------------------------------------------------------
 
 
-def _tail(brief: Brief, *, host: bool) -> list[str]:
-    """Lines in the order of their importance, each able to stand alone."""
-    engine = "rules, without a model" if not host else "joined by rules; the words are yours"
+def tail_of(brief: Brief, engine: str) -> list[str]:
+    """How far the report can be trusted, and who wrote it: lines by importance, each able to stand alone."""
     lines = ["---", _quotes(brief), _ledgered(brief), _examined(brief), _reliable(brief.reliability)]
     return [*(line for line in lines if line), f"Engine: {engine}."]
 

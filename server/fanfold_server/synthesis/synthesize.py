@@ -49,7 +49,7 @@ async def synthesize(
     brief = await aside(material.brief)
     composed = await writer.compose(brief)
     _check_composed(composed, brief)
-    return await aside(lambda: _report(material, brief, composed, writer.engine))
+    return await aside(lambda: _report(material, brief, composed, composed.engine or writer.engine))
 
 
 def _check(subtasks: Sequence[Subtask], results: Sequence[Result], max_chars: int) -> None:

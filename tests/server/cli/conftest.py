@@ -1,5 +1,6 @@
 """Folders to run over: a small one, and one whose inspection takes a while."""
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from tests.server.cli.process import ITEMS, Fanfold
 @pytest.fixture
 def fanfold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Fanfold]:
     fanfold = Fanfold(tmp_path / "home")
+    for name in [name for name in os.environ if name.startswith(("FANFOLD_", "ANTHROPIC_"))]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("FANFOLD_HOME", str(fanfold.home))
+    monkeypatch.setenv("FANFOLD_CONFIG", os.devnull)
     yield fanfold
     fanfold.close()
 

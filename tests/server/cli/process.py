@@ -36,7 +36,8 @@ class Fanfold:
     started: list["subprocess.Popen[str]"] = field(default_factory=list["subprocess.Popen[str]"])
 
     def start(self, *arguments: str, **env: str) -> "subprocess.Popen[str]":
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("FANFOLD_")}
+        own = ("FANFOLD_", "ANTHROPIC_")  # what a developer has set up, a key that would be charged included
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}
         process = subprocess.Popen(
             [sys.executable, "-m", "fanfold_server", *arguments],
             stdin=subprocess.DEVNULL,
@@ -44,7 +45,7 @@ class Fanfold:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env={**inherited, "FANFOLD_HOME": str(self.home), **env},
+            env={**inherited, "FANFOLD_HOME": str(self.home), "FANFOLD_CONFIG": os.devnull, **env},
         )
         self.started.append(process)
         return process

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from fanfold_server.dispatch.dispatcher import Attempt, Dispatch
+from fanfold_server.dispatch.attempt import Attempt
+from fanfold_server.dispatch.dispatcher import Dispatch
 from fanfold_server.dispatch.events import Event
 from fanfold_server.dispatch.notes import noted
 from fanfold_workers.contract import Finding, Limits, Result, Status, Subtask

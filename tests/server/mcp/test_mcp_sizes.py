@@ -25,8 +25,9 @@ from fanfold_server.records import (
     Task,
 )
 from fanfold_server.refs import Page
-from fanfold_server.submission import Receipt, Refused
+from fanfold_server.submission import Receipt
 from fanfold_workers.contract import Evidence, Finding, Scope, Severity, Status, Subtask, Verdict
+from fanfold_workers.lenient import Refused
 
 ODD = st.text(alphabet=st.characters(codec="utf-8"), max_size=40) | st.sampled_from(
     ['"' * 40, "\\" * 40, "\n\t" * 20, "界" * 40, "👩‍🚀" * 10, "\x00\x1b[31m" * 8, "\u202e" * 40, "x" * 40, ""]

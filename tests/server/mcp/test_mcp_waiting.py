@@ -102,6 +102,7 @@ async def test_still_running_is_short_and_the_identical_call_goes_on(hosted, mod
                 "waiting_total": 0,
                 "findings": [],
                 "eta_seconds": None,
+                "usd": 0.0,
             }
         )
         said = []

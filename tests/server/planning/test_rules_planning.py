@@ -288,7 +288,7 @@ async def test_what_takes_a_mind_is_refused_with_the_remedies(
         "task: This takes a mind: the rules engine only runs checks, and nothing here asks for one it has. Have your "
         "own sub-agents do it: call plan again with `subtasks` (an objective each), let each sub-agent do one and "
         "deposit it with `submit`. Or name `roots` and `checks` for the rules engine (checks: secrets, dependencies, "
-        "tests, upgrades, passages). Setting ANTHROPIC_API_KEY does not help yet: this version has no model engine."
+        "tests, upgrades, passages). With ANTHROPIC_API_KEY set, fanfold's own models plan and do such tasks."
     )
 
 

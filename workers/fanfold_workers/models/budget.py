@@ -2,14 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from weakref import WeakValueDictionary
 
 import anyio
 
-from fanfold_workers.accounts import Amount, Full
+from fanfold_workers.accounts import Full
 from fanfold_workers.errors import OverBudgetError, TooLongError
 from fanfold_workers.journal import MAX_POLL_SECONDS, Journal
 
-from .catalog import Card
+from .catalog import FETCH_TOKENS, SEARCH_TOKENS, Card
 from .model import Ask, Model, Reply
 from .tokens import Meter, ask_tokens
 
@@ -21,8 +22,12 @@ Counter = Callable[[Ask], Awaitable[int | None]]
 class Till:
     """Where those wait whose money is in flight; one for all models of a process."""
 
-    line: anyio.Lock = field(default_factory=anyio.Lock)
     changed: anyio.Event = field(default_factory=anyio.Event)
+    _lines: WeakValueDictionary[str, anyio.Lock] = field(default_factory=WeakValueDictionary[str, anyio.Lock])
+
+    def line(self, account: str) -> anyio.Lock:
+        """Where those wait for whom this account has too little: nobody waits behind another's account."""
+        return self._lines.setdefault(account, anyio.Lock())
 
     def ring(self) -> None:
         """A call has ended: what it held may have come back."""
@@ -35,7 +40,7 @@ class Budget:
     """Fills in what a request may cost at worst, and lets it pass while its purse can bear that.
 
     Record takes the money, in one transaction over all processes. If there is too little, the request waits while
-    calls in flight may give some back, and is refused only when what is spent and this worst case pass a limit.
+    calls in flight may give some back, and is refused as soon as what is spent and this worst case pass a limit.
 
     Attributes:
         model: who is asked.
@@ -61,57 +66,71 @@ class Budget:
             OverBudgetError: if it might cost more than is left.
         """
         counted = ask_tokens(ask)
-        ask, exact = await self._within(ask, self.meter.corrected(counted))
+        ask, exact = await self._within(ask, counted)
         while True:
             try:
                 reply = await self.model.ask(ask)
-            except OverBudgetError as error:
+            except OverBudgetError:
                 if not exact:
-                    ask, exact = await self._counted(ask), True
-                await self._wait(ask, error)
+                    ask, exact = await self._counted(ask, counted), True
+                await self._wait(ask)
             else:
-                self.meter.learn(counted, reply.usage.read)
+                if not ask.web:
+                    # What the provider looks up itself is read too, and no count of the request shows it.
+                    self.meter.learn(counted, reply.usage.read)
                 return reply
             finally:
                 self.till.ring()
 
-    async def _within(self, ask: Ask, tokens: int) -> tuple[Ask, bool]:
+    async def _within(self, ask: Ask, counted: int) -> tuple[Ask, bool]:
         """The request with its worst case, and whether its tokens are the server's own count."""
-        if tokens + ask.max_tokens <= self.card.window:
+        tokens, room = self.meter.corrected(counted), self.card.window - ask.max_tokens
+        if self.meter.at_most(counted) <= room:
             return self._priced(ask, tokens), False
-        exact = await self.count(ask) if self.count else None
-        if (exact or tokens) + ask.max_tokens > self.card.window:
+        exact = await self._exact(ask, counted)
+        if (exact or tokens) > room:
             size = f"{exact:,} tokens" if exact else f"about {tokens:,} tokens"
             msg = f"The request has {size}, and {self.card.model} takes {self.card.window:,} with the answer."
             raise TooLongError(msg, field="request", remedy="Ask about less, or choose a model with a larger window.")
         return self._priced(ask, exact or tokens), True
 
-    async def _counted(self, ask: Ask) -> Ask:
-        exact = await self.count(ask) if self.count else None
+    async def _counted(self, ask: Ask, counted: int) -> Ask:
+        exact = await self._exact(ask, counted)
         return self._priced(ask, exact) if exact else ask
+
+    async def _exact(self, ask: Ask, counted: int) -> int | None:
+        exact = await self.count(ask) if self.count else None
+        if exact:
+            self.meter.learn(counted, exact)
+        return exact
 
     def _priced(self, ask: Ask, tokens: int) -> Ask:
         cached = ask.shared or ask.ongoing
-        searches = ask.web.uses if ask.web else 0
-        return replace(ask, worst=self.card.worst(tokens, ask.max_tokens, cached=cached, searches=searches))
+        uses = ask.web.uses if ask.web else 0
+        read = tokens + uses * (SEARCH_TOKENS + FETCH_TOKENS)
+        return replace(ask, worst=self.card.worst(read, ask.max_tokens, cached=cached, searches=uses))
 
-    async def _wait(self, ask: Ask, error: OverBudgetError) -> None:
-        """Return when the purse can bear the request; first come, first served."""
-        async with self.till.line:
-            while full := await self._full(ask):
-                if not _may_come_back(full, ask.worst):
-                    raise OverBudgetError(full, ask.worst) from error
-                with anyio.move_on_after(MAX_POLL_SECONDS):
-                    await self.till.changed.wait()
+    async def _wait(self, ask: Ask) -> None:
+        """Return when the purse can bear the request: first come, first served at each account."""
+        while name := await self._full(ask):
+            async with self.till.line(name):
+                changed = self.till.changed
+                while await self._full(ask) == name:
+                    with anyio.move_on_after(MAX_POLL_SECONDS):
+                        await changed.wait()
+                    changed = self.till.changed
 
-    async def _full(self, ask: Ask) -> Full | None:
+    async def _full(self, ask: Ask) -> str:
+        """The narrowest account that has too little left while money is in flight; "" if none.
+
+        Raises:
+            OverBudgetError: if one has too little even if all that money comes back.
+        """
+        full: list[str] = []
         for account in ask.purse:
             standing = await self.journal.standing(account.name)
-            if unit := (standing.spent + standing.held + ask.worst).over(account.limit):
-                return Full(account, unit, standing)
-        return None
-
-
-def _may_come_back(full: Full, worst: Amount) -> bool:
-    held = full.standing.held
-    return held != Amount() and not (full.standing.spent + worst).over(full.account.limit)
+            if unit := (standing.spent + ask.worst).over(account.limit):
+                raise OverBudgetError(Full(account, unit, standing), ask.worst)
+            if (standing.spent + standing.held + ask.worst).over(account.limit):
+                full.append(account.name)
+        return full[0] if full else ""

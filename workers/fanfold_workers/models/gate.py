@@ -4,18 +4,19 @@ A server that asks to wait (429, 529) has not failed: the call waits here as lon
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import anyio
 
-from fanfold_workers.errors import BusyError
+from fanfold_workers.errors import BusyError, OverBudgetError
 
 from .model import Ask, Model, Rate, Reply
 
-START_WIDTH = 16
-STEP_SECONDS = 0.04
-"""The width doubles in this time until the server objects, which it does within a round trip of the network."""
+START_WIDTH = 16.0
+STEP_SECONDS, LONGEST_STEP_SECONDS = 0.04, 1.0
+"""The width doubles in this time until the server objects, which it does within a round trip of the network. Each
+refusal measures that trip; from then on a step takes two of them."""
 LONGEST_PAUSE_SECONDS = 600.0
 FIRST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 1.0, 60.0
 """The pause where the server names none; it doubles with each refusal in a row."""
@@ -25,22 +26,62 @@ CAUTION = 0.97
 
 @dataclass(slots=True)
 class Bucket:
-    """Mirrors one of the server's limits: `limit` in a minute, `level` of it left at `at`."""
+    """Mirrors one of the server's limits.
+
+    Attributes:
+        limit: how much a minute brings.
+        size: how much it holds; many servers' hold less than a minute's worth.
+        level: how much of that was left at `at`.
+        taken: what was let through since it was full, or since the server last refused.
+    """
 
     limit: int
+    size: float
     level: float
     at: float
+    taken: float = 0.0
+
+    @classmethod
+    def of(cls, rate: Rate, now: float) -> "Bucket":
+        """The bucket that the server describes: how much is left, and in how many seconds it will be full."""
+        limit = max(1, rate.limit)
+        whole = rate.remaining + rate.reset * limit / 60
+        return cls(limit, min(limit, max(1.0, whole)), rate.remaining, now)
+
+    @property
+    def pace(self) -> float:
+        """What a second brings."""
+        return self.limit / 60 * CAUTION
 
     def refill(self, now: float) -> None:
         """Take in the time that has passed."""
-        self.level = min(self.limit, self.level + (now - self.at) * self.limit / 60 * CAUTION)
+        self.level += (now - self.at) * self.pace
         self.at = now
+        if self.level >= self.size:
+            self.level, self.taken = self.size, 0.0
 
-    def wait(self, amount: float, now: float) -> float:
-        """Seconds until so much is there; what is more than the bucket holds waits until it is full."""
+    def due(self, amount: float, now: float) -> float:
+        """When so much will be there; what is more than the bucket holds waits until it is full."""
         self.refill(now)
-        lack = min(amount, self.limit) - self.level
-        return max(0.0, lack) / (self.limit / 60 * CAUTION)
+        return now + max(0.0, min(amount, self.size) - self.level) / self.pace
+
+    def take(self, amount: float) -> None:
+        """Let so much through; less than nothing gives back."""
+        self.level -= amount
+        self.taken += amount
+
+    def told(self, remaining: float, entered: float, now: float) -> None:
+        """So much was left for a call that entered then: now no more can be than that and what has come in since."""
+        self.refill(now)
+        self.size = max(self.size, min(remaining, self.limit))
+        self.level = min(self.level, remaining + (now - entered) * self.pace)
+
+    def denied(self, remaining: float, now: float, *, wrongly: bool) -> None:
+        """The server refused with so much left; `wrongly` let through, it holds less than was thought."""
+        self.refill(now)
+        if wrongly:
+            self.size = max(1.0, min(self.size, self.taken) / 2)
+        self.level, self.taken = remaining, 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -48,8 +89,10 @@ class Throttle:
     """What is known of a server's patience.
 
     Attributes:
-        width: how many calls may be in flight of those that entered since the last pause; it doubles.
-        target: calls in flight that are allowed in all; it grows by one a round of answers.
+        width: how many calls may be in flight of those that entered since the last pause; it doubles each step.
+        step: how long a step takes, in seconds.
+        target: calls in flight that are allowed in all. A refusal halves it; answers raise it by one or two in the
+            first round, and twice as fast in every further one.
         flying: calls in flight.
         fresh: those of them that entered since the last pause.
         refusals: refusals in a row.
@@ -57,56 +100,70 @@ class Throttle:
     """
 
     width: float = START_WIDTH
+    step: float = STEP_SECONDS
     target: float = math.inf
     flying: int = 0
     fresh: int = 0
     refusals: int = 0
     until: float = 0.0
+    _growth: float = 1.0
     _grown: float = 0.0
     _buckets: dict[str, Bucket] = field(default_factory=dict[str, Bucket])
+    _waiting: dict[anyio.CancelScope, float] = field(default_factory=dict[anyio.CancelScope, float])
     _line: anyio.Lock = field(default_factory=anyio.Lock)
     _left: anyio.Event = field(default_factory=anyio.Event)
 
-    async def enter(self, needs: dict[str, float]) -> float:
+    async def enter(self, needs: Mapping[str, float]) -> float:
         """Wait until a call with these needs may go, first come first served; when that is.
 
         Raises:
-            BusyError: if the server's pause outlasts the caller's deadline, or ten minutes.
+            BusyError: at once, if the server's pause outlasts the caller's deadline, or ten minutes.
         """
-        async with self._line:
-            while True:
-                now = anyio.current_time()
-                self._check_pause(now)
-                wait = self._wait(needs, now)
-                if not wait:
-                    break
-                left = self._left
-                with anyio.move_on_after(wait):
-                    await left.wait()
-            self.flying += 1
-            self.fresh += 1
-            for unit, amount in needs.items():
-                if bucket := self._buckets.get(unit):
-                    bucket.level -= amount
-            return now
+        with anyio.CancelScope() as scope:
+            self._waiting[scope] = anyio.current_effective_deadline()
+            self._turn_away([scope])
+            try:
+                async with self._line:
+                    while (due := self._due(needs)) > anyio.current_time():
+                        left = self._left
+                        with anyio.CancelScope(deadline=due):
+                            await left.wait()
+                    return self._admit(needs)
+            finally:
+                del self._waiting[scope]
+        pause = self.until - anyio.current_time()
+        msg = f"The server asks to wait {pause:,.0f} s, which is longer than this call may take."
+        raise BusyError(msg, seconds=pause, remedy="Try again later, or raise your rate limit with the provider.")
 
-    def _check_pause(self, now: float) -> None:
-        pause = self.until - now
-        if pause > LONGEST_PAUSE_SECONDS or now < anyio.current_effective_deadline() < self.until:
-            msg = f"The server asks to wait {pause:,.0f} s, which is longer than this call may take."
-            raise BusyError(msg, seconds=pause, remedy="Try again later, or raise your rate limit with the provider.")
+    def _turn_away(self, scopes: Iterable[anyio.CancelScope]) -> None:
+        """Those whose deadline comes before the end of the pause need not wait for either."""
+        now = anyio.current_time()
+        for scope in scopes:
+            if self.until > now + LONGEST_PAUSE_SECONDS or now < self._waiting[scope] < self.until:
+                scope.cancel()
 
-    def _wait(self, needs: dict[str, float], now: float) -> float:
-        """Seconds to wait at least, 0 for none; a call that leaves may end the wait sooner."""
+    def _due(self, needs: Mapping[str, float]) -> float:
+        """When to look again; not later than now if the call may go. Another's leaving may let it go sooner."""
+        now = anyio.current_time()
         if self.until > now:
-            return self.until - now
-        if self.flying >= math.floor(self.target):
+            return self.until
+        if self.flying + 1 > self.target:
             return math.inf
         if self.fresh >= self.width:
-            if (due := self._grown + STEP_SECONDS - now) > 0:
-                return due
+            if self._grown + self.step > now:
+                return self._grown + self.step
             self.width, self._grown = self.width * 2, now
-        return max((b.wait(needs.get(unit, 0), now) for unit, b in self._buckets.items()), default=0.0)
+        return max((b.due(needs.get(unit, 0.0), now) for unit, b in self._buckets.items()), default=now)
+
+    def _admit(self, needs: Mapping[str, float]) -> float:
+        now = anyio.current_time()
+        if not self.fresh:
+            self._grown = max(self._grown, now)
+        self.flying += 1
+        self.fresh += 1
+        for unit, bucket in self._buckets.items():
+            bucket.take(needs.get(unit, 0.0))
+        return now
 
     def leave(self, entered: float) -> None:
         """A call has ended."""
@@ -115,41 +172,56 @@ class Throttle:
         self._left.set()
         self._left = anyio.Event()
 
-    def answered(self, entered: float, rates: Sequence[Rate], unused: dict[str, float]) -> None:
-        """A call went well; `unused` is what it had reserved of each limit and did not need."""
-        if entered >= self.until:
-            self.refusals = 0
-            self.target += 1 / self.target
+    def give_back(self, unused: Mapping[str, float]) -> None:
+        """A call did not need all that it had taken of each limit."""
         for unit, amount in unused.items():
             if bucket := self._buckets.get(unit):
-                bucket.level = min(bucket.limit, bucket.level + amount)
-        self._correct(rates, refused=False)
+                bucket.take(-amount)
 
-    def refused(self, error: BusyError, entered: float, rates: Sequence[Rate]) -> None:
+    def answered(self, entered: float, rates: Iterable[Rate]) -> None:
+        """A call went well."""
+        now = anyio.current_time()
+        if entered >= self.until:
+            self.refusals = 0
+            self.target += self._growth / self.target
+            self._growth *= 2 ** (1 / self.target)
+        for rate, bucket in self._mirrors(rates):
+            bucket.told(rate.remaining, entered, now)
+
+    def refused(self, error: BusyError, entered: float, needs: Mapping[str, float]) -> None:
         """The server asks to wait. Those that entered before the last such word only lengthen the pause."""
-        now = anyio.current_time()
-        self._correct(rates, refused=True)
-        news = entered >= self.until
-        self.refusals += news
+        now, news = anyio.current_time(), entered >= self.until
+        rates = [rate for rate in error.rates if isinstance(rate, Rate)]
+        spent = not error.overloaded and any(rate.remaining < needs.get(rate.unit, 0.0) for rate in rates)
+        for rate, bucket in self._mirrors(rates):
+            bucket.denied(rate.remaining, now, wrongly=news and rate.remaining < needs.get(rate.unit, 0.0))
+        if news:
+            self._objected(spent, now - entered)
         pause = error.seconds or min(FIRST_PAUSE_SECONDS * 2 ** (self.refusals - 1), MOST_PAUSE_SECONDS)
-        if news and (error.overloaded or not rates):
-            # A stated rate is met by its bucket; how much an overloaded server bears, only trying tells.
-            self.target = max(1.0, min(self.target, self.flying) / 2)
-        if math.isinf(self.target):
-            self.target = float(self.flying)
         self.until = max(self.until, now + pause)
-        # After the pause a single call goes first, and the width doubles from there.
-        self.fresh, self.width, self._grown = 0, 1.0, self.until
+        # After the pause a single call goes first, and the width doubles from there; a stated rate has its bucket.
+        self.fresh, self.width, self._grown = 0, START_WIDTH if spent else 1.0, self.until
+        self._turn_away(self._waiting)
 
-    def _correct(self, rates: Sequence[Rate], *, refused: bool) -> None:
-        now = anyio.current_time()
+    def _objected(self, spent: bool, seconds: float) -> None:
+        """Take in a refusal: whether a stated rate was spent, and how long the server took to say no."""
+        self.refusals += 1
+        self._growth = 1.0
+        self.step = STEP_SECONDS if spent else min(max(STEP_SECONDS, 2 * seconds), LONGEST_STEP_SECONDS)
+        if self.fresh == 1:
+            # Refusing even the first one after a pause is bad weather: it says nothing of how many would do.
+            self.target = math.inf
+        elif not spent:
+            self.target = max(1.0, min(self.target, self.flying) / 2)
+
+    def _mirrors(self, rates: Iterable[Rate]) -> Iterator[tuple[Rate, Bucket]]:
+        """Each stated rate that is known, with its bucket; new ones get theirs."""
         for rate in rates:
             bucket = self._buckets.get(rate.unit)
-            if not bucket or bucket.limit != rate.limit:
-                self._buckets[rate.unit] = Bucket(max(1, rate.limit), rate.remaining, now)
-                continue
-            bucket.refill(now)
-            bucket.level = float(rate.remaining) if refused else min(bucket.level, rate.remaining)
+            if bucket and bucket.limit == max(1, rate.limit):
+                yield rate, bucket
+            else:
+                self._buckets[rate.unit] = Bucket.of(rate, anyio.current_time())
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +248,14 @@ class Gate:
             try:
                 reply = await self.model.ask(ask)
             except BusyError as error:
-                rates = tuple(rate for rate in error.rates if isinstance(rate, Rate))
-                self.throttle.refused(error, entered, rates)
+                self.throttle.refused(error, entered, needs)
+            except OverBudgetError:
+                self.throttle.give_back(needs)
+                raise
             else:
                 used = {"input": reply.usage.input + reply.usage.cache_write, "output": reply.usage.output}
-                unused = {unit: max(0.0, needs[unit] - tokens) for unit, tokens in used.items()}
-                self.throttle.answered(entered, reply.rates, unused)
+                self.throttle.give_back({unit: max(0.0, needs[unit] - tokens) for unit, tokens in used.items()})
+                self.throttle.answered(entered, reply.rates)
                 return reply
             finally:
                 self.throttle.leave(entered)

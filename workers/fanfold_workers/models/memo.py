@@ -27,6 +27,6 @@ class Memo:
         if not ask.key:
             return await self.model.ask(ask)
         key = f"{ask.key}/{ask.digest(self.name)}"
-        if value := await self.journal.recall(key):
+        if not ask.new and (value := await self.journal.recall(key)):
             return loaded(value)
         return await self.model.ask(replace(ask, key=key))

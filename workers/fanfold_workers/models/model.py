@@ -5,8 +5,9 @@ Around a Model stand Models, one idea each; see `stack`. `FunctionModel` is a Mo
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, Protocol
 
 from fanfold_workers.accounts import Account, Amount
@@ -98,6 +99,7 @@ class Ask:
         shared: whether siblings send the same system, tools and schema, so that a cache pays.
         ongoing: whether the conversation will go on, so that caching all of it pays.
         key: where its reply is journaled; "" for nowhere. Memo adds the hash.
+        new: whether nothing can stand there yet, so that there is nothing to look up.
         purse: accounts that pay, the narrowest first.
         worst: the most it can cost; Budget fills it in.
         begun: called when the answer has begun to arrive. Such a call is streamed.
@@ -114,6 +116,7 @@ class Ask:
     shared: bool = False
     ongoing: bool = False
     key: str = field(default="", compare=False)
+    new: bool = field(default=False, compare=False)
     purse: tuple[Account, ...] = field(default=(), compare=False)
     worst: Amount = field(default=Amount(), compare=False)
     begun: Callable[[], None] | None = field(default=None, compare=False, repr=False)
@@ -121,7 +124,7 @@ class Ask:
     @property
     def prefix(self) -> str:
         """Sixteen hex digits of what siblings share: the same prefix is cached once."""
-        return _hash(self.system, _tools(self.tools), repr(self.web), self.schema, self.effort)
+        return _prefix(self.system, self.tools, self.web, self.schema, self.effort)
 
     def digest(self, model: str) -> str:
         """Sixteen hex digits that stand for this request to this model."""
@@ -137,8 +140,10 @@ def _plain(turn: Turn) -> object:
     return [[[a.id, a.text, a.failed] for a in turn.answers], turn.text]
 
 
-def _tools(tools: Sequence[ToolSpec]) -> str:
-    return json.dumps([[tool.name, tool.description, tool.schema] for tool in tools])
+@lru_cache(maxsize=64)  # all workers of a run share one
+def _prefix(system: str, tools: tuple[ToolSpec, ...], web: Web | None, schema: str, effort: str) -> str:
+    told = json.dumps([[tool.name, tool.description, tool.schema] for tool in tools])
+    return _hash(system, told, repr(web), schema, effort)
 
 
 def _hash(*parts: str) -> str:
@@ -220,6 +225,7 @@ class Reply:
         sources: pages it looked up, in order.
         model: who answered, as the server names it.
         rates: what the server said of its limits; not journaled.
+        spent: what the narrowest account of the purse has spent by now; None if nobody asked anew.
     """
 
     text: str
@@ -230,6 +236,7 @@ class Reply:
     sources: tuple[Source, ...] = ()
     model: str = ""
     rates: tuple[Rate, ...] = field(default=(), compare=False, repr=False)
+    spent: Amount | None = field(default=None, compare=False, repr=False)
 
 
 class Model(Protocol):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -46,10 +46,20 @@ class Record:
         """
         if full := await self.journal.reserve(ask.purse, ask.worst):
             raise OverBudgetError(full, ask.worst)
+        await self._still_wanted(ask)
         return await lingering(partial(self._called, ask), GRACE_SECONDS)
 
+    async def _still_wanted(self, ask: Ask) -> None:
+        """A caller that was cancelled meanwhile asks nothing, and gets its money back."""
+        try:
+            await anyio.lowlevel.checkpoint_if_cancelled()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self.journal.settle(ask.purse, ask.worst, Amount(), {})
+            raise
+
     async def _called(self, ask: Ask) -> Reply:
-        cost, records = ask.worst, dict[str, str]()
+        cost, records, spent = ask.worst, dict[str, str](), Amount()
         try:
             reply = await self.model.ask(ask)
             cost = self.card.cost(reply.usage)
@@ -59,23 +69,23 @@ class Record:
                 cost = Amount()
             raise
         finally:
-            with anyio.CancelScope(shield=True):
-                await self.journal.settle(ask.purse, ask.worst, cost, records)
-        return reply
+            spent = await self.journal.settle(ask.purse, ask.worst, cost, records)
+        return replace(reply, spent=spent)
 
 
 async def lingering(work: Callable[[], Awaitable[T]], seconds: float) -> T:
     """The work's own result. A cancellation of the caller reaches the work so many seconds late, or never."""
     results: list[T] = []
     failures: list[Exception] = []
+    ended = anyio.Event()
     async with anyio.create_task_group() as group:
         with anyio.CancelScope(shield=True) as scope:
-            group.start_soon(_hurry, scope, seconds)
+            group.start_soon(_hurry, ended, scope, seconds)
             try:
                 results.append(await work())
             except Exception as error:
                 failures.append(error)
-        group.cancel_scope.cancel()
+        ended.set()
     if failures:
         raise failures[0]
     if not results:
@@ -83,17 +93,26 @@ async def lingering(work: Callable[[], Awaitable[T]], seconds: float) -> T:
     return results[0]
 
 
-async def _hurry(scope: anyio.CancelScope, seconds: float) -> None:
+async def _hurry(ended: anyio.Event, scope: anyio.CancelScope, seconds: float) -> None:
     try:
-        await anyio.sleep_forever()
+        await ended.wait()
     finally:
-        scope.deadline = anyio.current_time() + seconds
+        if not ended.is_set():
+            scope.deadline = anyio.current_time() + seconds
 
 
 def dumped(reply: Reply) -> str:
     """A reply as JSON in ASCII, so that half a surrogate pair in it can be stored too."""
-    fields = asdict(reply)
-    del fields["rates"]
+    usage = reply.usage
+    fields = {
+        "text": reply.text,
+        "calls": [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in reply.calls],
+        "stop": reply.stop,
+        "usage": {name: getattr(usage, name) for name in Tokens.__slots__},
+        "content": reply.content,
+        "sources": [{"url": one.url, "title": one.title, "quote": one.quote} for one in reply.sources],
+        "model": reply.model,
+    }
     return json.dumps(fields)
 
 

@@ -11,8 +11,9 @@ from .model import Ask, Model, Reply
 
 TRIES = 3
 FIRST_SECONDS = 1.0
-SHARE, START = 0.1, 10.0
-"""Retries may be a tenth of all calls, and ten more: a server that is down is not asked three times by everyone."""
+SHARE, START, MOST = 0.1, 10.0, 100.0
+"""Retries may be a tenth of all calls, and ten more; better days save up a hundred at most. So a server that is down
+is not asked three times by everyone."""
 
 
 @dataclass(slots=True)
@@ -23,7 +24,7 @@ class Allowance:
 
     def earn(self) -> None:
         """A call was made."""
-        self.left += SHARE
+        self.left = min(self.left + SHARE, MOST)
 
     def take(self) -> bool:
         """Whether one more retry is allowed; it is taken."""

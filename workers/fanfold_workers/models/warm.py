@@ -53,7 +53,7 @@ class Warm:
         if not ask.shared or prefix_tokens(ask) < self.card.cache_minimum:
             return await self.model.ask(ask)
         known = self.prefixes.get(ask.prefix)
-        if known is None or (known.begun.is_set() and known.until < anyio.current_time()):
+        if known is None or (known.begun.is_set() and known.until <= anyio.current_time()):
             return await self._first(ask)
         with anyio.move_on_after(FOLLOW_SECONDS):
             await known.begun.wait()
@@ -64,6 +64,10 @@ class Warm:
     async def _first(self, ask: Ask) -> Reply:
         prefix = self.prefixes[ask.prefix] = Prefix()
         try:
-            return await self.model.ask(replace(ask, begun=prefix.use))
+            reply = await self.model.ask(replace(ask, begun=prefix.use))
+            if not prefix.until:
+                # It came in one piece.
+                prefix.use()
+            return reply
         finally:
             prefix.begun.set()

@@ -1,0 +1,79 @@
+"""From what a person set to an orchestrator that is ready to be entered."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fanfold_server.minds import Minds, Seat
+from fanfold_server.orchestrator import Orchestrator
+from fanfold_server.settings import Settings
+from fanfold_workers.models.anthropic import Anthropic, Connection
+from fanfold_workers.models.catalog import Figures, card_of
+from fanfold_workers.models.model import Web
+from fanfold_workers.tools.servers import Declared, read_servers
+
+
+def orchestrator_of(settings: Settings, environ: Mapping[str, str], **others: Any) -> Orchestrator:
+    """The orchestrator of these settings. Nothing is started and nobody is asked before it is needed.
+
+    Args:
+        settings: what a person set.
+        environ: what a file of servers may refer to as `${NAME}`.
+        others: arguments of Orchestrator that go before the settings.
+
+    Raises:
+        InputError: if a model has no price, or a file of servers cannot be used, naming the setting.
+    """
+    given: dict[str, Any] = {
+        "roots": settings.roots,
+        "home": settings.home,
+        "width": settings.width,
+        "minds": minds_of(settings),
+        "servers": servers_of(settings, environ),
+    }
+    return Orchestrator(**(given | others))
+
+
+def minds_of(settings: Settings) -> Minds | None:
+    """The models of these settings; None if they have none.
+
+    Raises:
+        InputError: if nobody knows what one of them costs.
+    """
+    if not settings.has_model:
+        return None
+    connection = Connection(provider=settings.provider, key=settings.key, base_url=settings.base_url)
+    web = Web(settings.web_allowed, settings.web_blocked) if settings.web else None
+    return Minds(
+        lead=_seat(connection, settings.lead_model, settings.models.get(settings.lead_model)),
+        worker=_seat(connection, settings.worker_model, settings.models.get(settings.worker_model)),
+        max_usd_per_run=settings.max_usd_per_run,
+        max_usd_per_day=settings.max_usd_per_day,
+        web=web,
+        close=connection.aclose,
+    )
+
+
+def _seat(connection: Connection, model: str, figures: Figures | None) -> Seat:
+    back_end = Anthropic(connection, model)
+    stated = figures is not None and figures.window is not None and figures.max_output is not None
+    return Seat(
+        model=back_end,
+        card=card_of(model, figures),
+        server=connection.name,
+        count=back_end.count,
+        sizes=None if stated else back_end.describe,
+    )
+
+
+def servers_of(settings: Settings, environ: Mapping[str, str]) -> dict[str, Declared]:
+    """The MCP servers whose tools workers may be allowed: those of fanfold's own file, and of a host's by name.
+
+    Raises:
+        InputError: if a file cannot be used, or has no server of a name asked for.
+    """
+    declared: dict[str, Declared] = {}
+    if settings.host_file and settings.host_servers:
+        declared |= read_servers(settings.host_file, only=settings.host_servers, environ=environ)
+    if settings.servers_file:
+        declared |= read_servers(settings.servers_file, environ=environ)
+    return declared

@@ -1,0 +1,208 @@
+"""The tool calls of one turn: who may, what they came to, and the journal that remembers it."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import anyio
+from pydantic import TypeAdapter
+
+from fanfold_workers.contract import Examined, Finding
+from fanfold_workers.errors import FanfoldError, InputError
+from fanfold_workers.lenient import read_findings
+from fanfold_workers.models.model import ToolAnswer, ToolCall
+from fanfold_workers.tools.legible import in_line, legible
+from fanfold_workers.tools.toolbox import Toolbox
+from fanfold_workers.work import Notes
+
+from .builtin import (
+    AGAIN,
+    NAMES,
+    NOTE,
+    REPORT,
+    Adopted,
+    AgainArguments,
+    NoteArguments,
+    ReportArguments,
+    read_arguments,
+)
+from .coverage import Coverage
+from .past import Past
+from .words import output
+
+MAX_CALLS_A_TURN = 20
+MAX_SAME = 2
+"""How often the very same call is answered."""
+SHOWN_CHARS = 40_000
+"""Of an answer so much is shown; the rest is there to be read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one tool call came to.
+
+    Attributes:
+        text: all of the answer.
+        failed: whether it is an error.
+        findings: what an inspection found.
+        examined: what it looked at.
+    """
+
+    text: str
+    failed: bool = False
+    findings: tuple[Finding, ...] = ()
+    examined: Examined = field(default_factory=Examined)
+
+
+OUTCOMES = TypeAdapter(list[Outcome])
+
+
+@dataclass(slots=True)
+class Calls:
+    """Runs a worker's tool calls, each answered once and for all.
+
+    Attributes:
+        toolbox: decides what may run.
+        notes: where findings go.
+        past: where answers are kept, so that a worker that goes on later sees what it saw.
+        coverage: what was looked at so far.
+        limit: how many calls may be made.
+        withdrawn: whether only noting and reporting are left.
+        report: what was reported, once it was.
+        made: calls made so far, built-in tools left out.
+        noted: every finding noted so far.
+    """
+
+    toolbox: Toolbox
+    notes: Notes
+    past: Past
+    coverage: Coverage
+    limit: int
+    withdrawn: bool = False
+    report: ReportArguments | None = None
+    made: int = 0
+    noted: list[Finding] = field(default_factory=list[Finding])
+    _turn: int = -1
+    _kept: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
+    _same: Counter[str] = field(default_factory=Counter[str])
+
+    async def answer(self, calls: Sequence[ToolCall]) -> tuple[ToolAnswer, ...]:
+        """The answers of one turn, in the order of the calls. Calls of tools run side by side."""
+        self._turn += 1
+        name = f"tools{self._turn:03}"
+        kept = self.past.known.get(name)
+        whys = [self._refusal(n, call) for n, call in enumerate(calls)]
+        if kept is None:
+            outcomes = await anyio.amap(partial(self._ran, whys), list(enumerate(calls)))
+        else:
+            outcomes = OUTCOMES.validate_json(kept)
+        for n, call in enumerate(calls):
+            outcomes[n] = await self._noted(call, whys[n], outcomes[n])
+            self._kept[f"t{self._turn}.{n}"] = outcomes[n]
+            if not (outcomes[n].failed or call.name in NAMES):
+                self.coverage.saw(call.name, call.arguments, outcomes[n].examined)
+        # What a built-in tool says follows from what was asked of it: only the world's answers need to be kept.
+        if kept is None and any(call.name not in NAMES for call in calls):
+            await self.past.keep(name, OUTCOMES.dump_json(outcomes).decode())
+        return tuple(self._shown(n, call, outcomes[n]) for n, call in enumerate(calls))
+
+    def cut_off(self, calls: Sequence[ToolCall]) -> tuple[ToolAnswer, ...]:
+        """The answers to calls of a reply that broke off: none is made, since who knows what they lack."""
+        self._turn += 1
+        text = (
+            "Your reply broke off at its greatest length, so this call was not made. Make it again, and be shorter."
+        )
+        return tuple(ToolAnswer(call.id, text, failed=True) for call in calls)
+
+    def _refusal(self, n: int, call: ToolCall) -> str:
+        """Why a call is not made, "" if it is."""
+        if n >= MAX_CALLS_A_TURN:
+            return f"Only {MAX_CALLS_A_TURN} calls are answered in one turn. Make this one in the next."
+        if call.name in NAMES:
+            return ""
+        if self.withdrawn:
+            return "No tool answers any more. Call report now."
+        if self.made >= self.limit:
+            return f"All {self.limit} tool calls are used up. Call report now."
+        same = f"{call.name} {json.dumps(call.arguments, sort_keys=True, default=str)}"
+        self._same[same] += 1
+        if self._same[same] > MAX_SAME:
+            return "You have made this very call before, and its answer stands above. Do something else, or report."
+        self.made += 1
+        return ""
+
+    async def _ran(self, whys: Sequence[str], numbered: tuple[int, ToolCall]) -> Outcome:
+        n, call = numbered
+        if whys[n] or call.name in NAMES:
+            return Outcome(whys[n], failed=bool(whys[n]))
+        try:
+            answer = await self.toolbox.call(call.name, call.arguments)
+        except FanfoldError as error:
+            return Outcome(legible(str(error)), failed=True)
+        except Exception as error:
+            crash = in_line(f"{type(error).__name__}: {error}", 500)
+            return Outcome(f"The tool {in_line(call.name, 100)} crashed: {crash}. Try another way.", failed=True)
+        return Outcome(legible(answer.text), findings=answer.findings, examined=answer.examined)
+
+    async def _noted(self, call: ToolCall, why: str, outcome: Outcome) -> Outcome:
+        """The outcome of a built-in tool. Its effects come again when a worker goes on; its words stay the same."""
+        if why or call.name not in NAMES:
+            return outcome
+        try:
+            text = await self._built_in(call)
+        except FanfoldError as error:
+            return Outcome(outcome.text or legible(str(error)), failed=True)
+        return Outcome(outcome.text or legible(text))
+
+    async def _built_in(self, call: ToolCall) -> str:
+        if call.name == AGAIN:
+            return self._again(read_arguments(AgainArguments, AGAIN, call.arguments))
+        if call.name == NOTE:
+            given = read_arguments(NoteArguments, NOTE, call.arguments)
+            return await self._note(given.findings, given.adopt)
+        if self.report is not None:
+            msg = "You have reported already."
+            raise InputError(msg, field=REPORT, remedy="Report once.")
+        report: ReportArguments = read_arguments(ReportArguments, REPORT, call.arguments)
+        text = await self._note(report.findings, report.adopt)
+        self.report = report
+        return f"Reported. {text}"
+
+    async def _note(self, given: Sequence[object], adopt: Sequence[Adopted]) -> str:
+        read, refused = read_findings(given)
+        adopted = [finding for one in adopt for finding in self._adopted(one)]
+        noted = await self.notes.found(*read, *adopted) if read or adopted else ()
+        self.noted.extend(noted)
+        kept = f"Noted {len(noted)}" + (f" as {noted[0].id} to {noted[-1].id}." if noted else ".")
+        problems = [f"{one.field}: {one.problem}." for one in refused[:20]]
+        return "\n".join([kept, *(["Not noted; correct these and note them again:", *problems] if problems else [])])
+
+    def _adopted(self, wanted: Adopted) -> Sequence[Finding]:
+        outcome = self._kept.get(wanted.ref)
+        if outcome is None or not outcome.findings:
+            msg = f"The call {in_line(wanted.ref, 50)} found nothing that can be taken over."
+            raise InputError(msg, field="adopt.ref", remedy="Name the call of an inspection, such as t2.0.")
+        if not wanted.only:
+            return outcome.findings
+        return [outcome.findings[n - 1] for n in dict.fromkeys(wanted.only) if 1 <= n <= len(outcome.findings)]
+
+    def _again(self, wanted: AgainArguments) -> str:
+        outcome = self._kept.get(wanted.ref)
+        if outcome is None:
+            msg = f"There is no call {in_line(wanted.ref, 50)}."
+            raise InputError(msg, field="read_again.ref", remedy="Name one as it stands in its answer: t2.0.")
+        return outcome.text[wanted.offset : wanted.offset + SHOWN_CHARS]
+
+    def _shown(self, n: int, call: ToolCall, outcome: Outcome) -> ToolAnswer:
+        ref = f"t{self._turn}.{n}"
+        ours = outcome.failed or call.name in {NOTE, REPORT}
+        text = outcome.text[:SHOWN_CHARS] if ours else output(in_line(call.name, 100), outcome.text[:SHOWN_CHARS])
+        more = len(outcome.text) - SHOWN_CHARS
+        told: list[str] = []
+        if more > 0 and call.name != AGAIN:
+            told.append(f"[{more:,} more characters: read_again(ref={ref!r}, offset={SHOWN_CHARS})]")
+        if outcome.findings:
+            told.append(f"[Take findings over with adopt: ref {ref!r}, lines counted from 1]")
+        return ToolAnswer(call.id, "\n".join([text, *told]), outcome.failed)
