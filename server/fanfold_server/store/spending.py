@@ -26,8 +26,8 @@ def reserve(rows: Rows, purse: Sequence[Account], worst: Amount) -> Full | None:
     return None
 
 
-def settle(rows: Rows, purse: Sequence[Account], worst: Amount, cost: Amount) -> None:
-    """Give back what was held, and charge the cost."""
+def settle(rows: Rows, purse: Sequence[Account], worst: Amount, cost: Amount) -> Amount:
+    """Give back what was held, and charge the cost; what the first account has spent by then."""
     for account in purse:
         _add(rows, account.name, rows.me, Amount() - worst)
         _add(rows, account.name, "", cost)
@@ -35,6 +35,8 @@ def settle(rows: Rows, purse: Sequence[Account], worst: Amount, cost: Amount) ->
             "DELETE FROM accounts WHERE name = ? AND owner = ? AND micros = 0 AND tokens = 0 AND calls = 0",
             (account.name, rows.me),
         )
+    first = _amounts(rows, purse[0].name) if purse else iter(())
+    return next((amount for owner, amount in first if not owner), Amount())
 
 
 def standing(rows: Rows, name: str) -> Standing:

@@ -103,19 +103,19 @@ class SqliteJournal:
 
     async def settle(
         self, purse: Sequence[Account], worst: Amount, cost: Amount, records: Mapping[str, str], /
-    ) -> None:
+    ) -> Amount:
         """See Accounts. If the disk refuses, it is made up for with the next commit."""
         for key, value in records.items():
             check_text("key", key)
             check_text("value", value)
 
-        def act(rows: Rows) -> None:
-            spending.settle(rows, purse, worst, cost)
+        def act(rows: Rows) -> Amount:
             for key, value in records.items():
                 rows.record(key, value)
+            return spending.settle(rows, purse, worst, cost)
 
         chars = sum(len(key) + len(value) for key, value in records.items())
-        await self._written(Order(act, chars=chars, lasting=True, owed=bool(purse)))
+        return await self._written(Order(act, chars=chars, lasting=True, owed=bool(purse)))
 
     async def standing(self, name: str, /) -> Standing:
         """See Accounts."""
