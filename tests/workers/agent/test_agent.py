@@ -195,6 +195,18 @@ async def test_a_search_through_everything_counts_as_looking_at_everything():
     assert (result.status, result.examined.done) == (Status.ok, 214)
 
 
+@pytest.mark.parametrize(
+    ("looks", "done"), [(("code:a", "code:b"), 4), (("code:a",), 2), (("code:a", "code:b/x.py"), 3)]
+)
+async def test_places_that_were_searched_one_by_one_are_everything_if_they_are_all(looks, done):
+    files = {"a/x.py": "x", "a/y.py": "x", "b/x.py": "x", "b/y.py": "x"}
+    searches = calling(*(("search", {"pattern": "x", "under": under}) for under in looks), noting(SAID))
+    script = Script([searches, calling(REPORT), calling(REPORT)])
+    result = await House(files=files).done(script, subtask_of(places=("code:a", "code:b")))
+    assert result.examined.done == done
+    assert (result.status is Status.ok) == (done == 4)
+
+
 async def test_prose_in_place_of_a_report_is_asked_about_and_then_kept_as_prose():
     result = await House().done(Script([calling(SEARCH), saying("They all wait."), saying("They really do.")]))
     assert (result.status, result.reason) == (Status.partial, "it answered in prose and did not call report")

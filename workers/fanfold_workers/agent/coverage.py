@@ -17,12 +17,14 @@ class Coverage:
 
     Attributes:
         in_scope: files in scope; 0 if there are none to look at.
+        places: of the scope.
     """
 
     in_scope: int
+    places: tuple[str, ...] = ()
     _read: set[str] = field(default_factory=set[str])
     _swept: dict[str, int] = field(default_factory=dict[str, int])
-    _all: bool = False
+    _whole: set[str] = field(default_factory=set[str])
 
     def saw(self, tool: str, arguments: Mapping[str, object], examined: Examined) -> None:
         """Take in what one tool call looked at."""
@@ -30,9 +32,9 @@ class Coverage:
             self._read.add(str(arguments.get("place", "")))
         elif examined.in_scope:
             under = str(arguments.get("under", "") or "")
-            narrowed = bool(under or arguments.get("glob"))
-            self._all |= not narrowed and examined.done >= examined.in_scope
-            key = f"{under} {arguments.get('glob', '')}"
+            key = f"{under} {arguments.get('glob') or ''}"
+            if not arguments.get("glob") and examined.done >= examined.in_scope:
+                self._whole.update([under] if under else self.places)
             self._swept[key] = max(self._swept.get(key, 0), examined.done)
 
     @property
@@ -42,7 +44,11 @@ class Coverage:
             return Examined()
         whole = self._swept.get(" ", 0)
         parts = sum(done for key, done in self._swept.items() if key != " ")
-        done = self.in_scope if self._all else min(self.in_scope, max(len(self._read), whole, parts))
+        done = (
+            self.in_scope
+            if self._whole.issuperset(self.places)
+            else min(self.in_scope, max(len(self._read), whole, parts))
+        )
         left = (f"{self.in_scope - done:,} not looked at",) if done < self.in_scope else ()
         return Examined(done=done, in_scope=self.in_scope, left_out=left)
 

@@ -97,7 +97,7 @@ class AgentWorker:
             self.tools, self.roots, subtask.scope, aside=self.aside, runner=self.runner, remote=self.remote
         )
         past = await Past.read(self.journal, notes.key("work"))
-        coverage = Coverage(await self._in_scope(subtask, past))
+        coverage = Coverage(await self._in_scope(subtask, past), subtask.scope.places)
         calls = Calls(toolbox, notes, past, coverage, subtask.limits.tool_calls)
         known = (*self.tools, *self.remote)
         names = tuple(name for name in known if name in subtask.scope.tools)
