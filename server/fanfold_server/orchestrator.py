@@ -57,6 +57,8 @@ V = TypeVar("V", bound=Value)
 Compose = Literal["", "host", "rules", "model"]
 DEFAULT_WIDTH = 8
 DEFAULT_REPORT_CHARS = 8_000
+STOP_SECONDS = 0.5
+"""How often a run looks whether another process cancelled it."""
 CANCEL_SECONDS = 5.0
 """How long `cancel` waits for another process to wind up."""
 MIN_REPORT_CHARS, MAX_REPORT_CHARS = 500, 1_000_000
@@ -322,7 +324,7 @@ class Orchestrator:
 
     async def _stop_when_told(self, plan: Plan, dispatch: Dispatch) -> None:
         key = await self._cancel_key(plan)
-        await until(partial(self.journal.recall, key))
+        await until(partial(self.journal.recall, key), STOP_SECONDS)
         dispatch.stop()
 
     async def _at_rest(self, plan: Plan, *going: RunState) -> bool:

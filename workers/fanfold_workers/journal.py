@@ -38,10 +38,17 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Mine:
-    """The claim is yours: record the key, or release it."""
+    """The claim is yours: record the key, or release it.
+
+    Attributes:
+        key: what was claimed.
+        token: whose claim it is.
+        past: whether anything is recorded under the prefix that was asked about; False only if it is known not to be.
+    """
 
     key: str
     token: str
+    past: bool = True
 
 
 Claim = Done | Busy | Mine
@@ -69,8 +76,11 @@ class Journal(Accounts, Protocol):
     (a surrogate without its other half).
     """
 
-    async def claim(self, key: str, /) -> Claim:
-        """Take the key for the calling task unless it is recorded or somebody living holds it."""
+    async def claim(self, key: str, /, *, past: str = "") -> Claim:
+        """Take the key for the calling task unless it is recorded or somebody living holds it.
+
+        With `past`, a prefix, the claim says whether anything is recorded under it.
+        """
         ...
 
     async def release(self, mine: Mine, /) -> None:
@@ -120,7 +130,7 @@ class MemoryJournal:
     _serial: int = 0
     _accounts: MemoryAccounts = field(default_factory=MemoryAccounts)
 
-    async def claim(self, key: str, /) -> Claim:
+    async def claim(self, key: str, /, *, past: str = "") -> Claim:
         """See Journal."""
         check_text("key", key)
         await anyio.lowlevel.checkpoint()
@@ -129,7 +139,8 @@ class MemoryJournal:
         if (entry := self._entries.get(key)) and entry.value is not None:
             return Done(entry.value)
         self._serial += 1
-        mine = Mine(key, str(self._serial))
+        known = not past or any(entry.startswith(past) for entry in self._entries)
+        mine = Mine(key, str(self._serial), known)
         self._claims[key], self._entries[key] = mine, Entry(key, None, time())
         return mine
 

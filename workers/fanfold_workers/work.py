@@ -10,6 +10,11 @@ from .contract import Finding, Result, Subtask
 class Notes(Protocol):
     """Where a worker writes down what it finds while it works, so that being cut off loses nothing."""
 
+    @property
+    def begun(self) -> bool:
+        """Whether somebody may have been at this try before, who left something under its key."""
+        ...
+
     def key(self, kind: str) -> str:
         """Where this try at this subtask keeps things of a kind in the journal: `r-1f…/calls/s1/001`."""
         ...

@@ -77,11 +77,12 @@ class Dispatch:
         pause = POLL_SECONDS
         while True:
             async with self.limiter:
-                claim = await self.journal.claim(attempt.key)
+                claim = await self.journal.claim(attempt.key, past=attempt.place("work") + "/")
                 if isinstance(claim, Done):
                     return Result.model_validate_json(claim.value)
                 if isinstance(claim, Mine):
-                    return Result.model_validate_json(await made(self.journal, claim, partial(self._made, attempt)))
+                    work = partial(self._made, attempt, begun=claim.past)
+                    return Result.model_validate_json(await made(self.journal, claim, work))
             await anyio.sleep(pause)
             pause = min(pause * 2, MAX_POLL_SECONDS)
 
@@ -92,11 +93,11 @@ class Dispatch:
             await anyio.sleep(MAX_POLL_SECONDS)
         return None
 
-    async def _made(self, attempt: Attempt) -> str:
+    async def _made(self, attempt: Attempt, *, begun: bool) -> str:
         subtask = attempt.subtask
         if why := self._why_not(subtask):
             return self._ended_by(subtask, Status.skipped, why, attempt.number).model_dump_json()
-        notes = JournalNotes(self.journal, attempt, lambda found: self._found(subtask, found))
+        notes = JournalNotes(self.journal, attempt, lambda found: self._found(subtask, found), begun=begun)
         self._tell("started", subtask)
         started = anyio.current_time()
         result: Result | None = None

@@ -20,12 +20,14 @@ class JournalNotes:
         journal: where they go.
         attempt: whose they are; findings are numbered by its subtask's id.
         told: called with each batch once it is durable.
+        begun: whether somebody may have been at this attempt before.
         findings: all noted so far, at most 5,000; `dropped` counts those past that.
     """
 
     journal: Journal
     attempt: Attempt
     told: Callable[[Sequence[Finding]], None] = field(default=lambda _: None)
+    begun: bool = True
     findings: list[Finding] = field(default_factory=list[Finding])
     dropped: int = 0
 

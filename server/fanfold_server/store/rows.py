@@ -29,8 +29,8 @@ class Rows:
     me: str
     _living: dict[str, bool] = field(default_factory=dict[str, bool])
 
-    def claim(self, key: str, token: str) -> Claim:
-        """Done, Busy, or the key taken for the token."""
+    def claim(self, key: str, token: str, past: str = "") -> Claim:
+        """Done, Busy, or the key taken for the token; see Journal.claim."""
         row = self.connection.execute("SELECT value, owner FROM entries WHERE key = ?", (key,)).fetchone()
         if row and row[0] is not None:
             return Done(row[0])
@@ -41,7 +41,11 @@ class Rows:
         self.connection.execute(
             "INSERT INTO entries (key, at, owner, token) VALUES (?, ?, ?, ?)", (key, time(), self.me, token)
         )
-        return Mine(key, token)
+        return Mine(key, token, not past or self._any(past))
+
+    def _any(self, prefix: str) -> bool:
+        where, given = _within(prefix)
+        return bool(self.connection.execute(f"SELECT 1 FROM entries WHERE {where} LIMIT 1", given).fetchone())  # noqa: S608
 
     def release(self, mine: Mine) -> None:
         """Drop the claim if it is still held."""

@@ -62,13 +62,14 @@ class SqliteJournal:
         """Transactions committed so far: far fewer than calls, where many wait at once."""
         return self._disk.commits
 
-    async def claim(self, key: str, /) -> Claim:
+    async def claim(self, key: str, /, *, past: str = "") -> Claim:
         """See Journal. Decided in the transaction that takes the claim."""
         check_text("key", key)
-        await anyio.lowlevel.checkpoint()
+        self._disk.check_process()
+        await anyio.lowlevel.checkpoint_if_cancelled()
         token = uuid4().hex
         try:
-            return await self._written(Order(lambda rows: rows.claim(key, token), chars=len(key)))
+            return await self._written(Order(lambda rows: rows.claim(key, token, past), chars=len(key)))
         except (anyio.get_cancelled_exc_class(), KeyboardInterrupt):
             # Only asyncio's own cancel() pierces the shield. Nobody will hear of this claim.
             await self.release(Mine(key, token))
@@ -91,7 +92,7 @@ class SqliteJournal:
 
     async def reserve(self, purse: Sequence[Account], worst: Amount, /) -> Full | None:
         """See Accounts. Decided in the transaction that takes the money, for all processes."""
-        await anyio.lowlevel.checkpoint()
+        await anyio.lowlevel.checkpoint_if_cancelled()
         taken = Order(lambda rows: spending.reserve(rows, purse, worst))
         try:
             return await self._written(taken)

@@ -35,6 +35,7 @@ class Kept:
     """Notes in a list."""
 
     findings: list[Finding] = field(default_factory=list)
+    begun: bool = True
 
     def key(self, kind: str) -> str:
         return f"r-1/{kind}/s1/001"

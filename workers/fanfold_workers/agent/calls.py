@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import anyio
 from pydantic import TypeAdapter
@@ -94,10 +93,7 @@ class Calls:
         name = f"tools{self._turn:03}"
         kept = self.past.known.get(name)
         whys = [self._refusal(n, call) for n, call in enumerate(calls)]
-        if kept is None:
-            outcomes = await anyio.amap(partial(self._ran, whys), list(enumerate(calls)))
-        else:
-            outcomes = OUTCOMES.validate_json(kept)
+        outcomes = OUTCOMES.validate_json(kept) if kept else await self._made(calls, whys)
         for n, call in enumerate(calls):
             outcomes[n] = await self._noted(call, whys[n], outcomes[n])
             self._kept[f"t{self._turn}.{n}"] = outcomes[n]
@@ -133,10 +129,16 @@ class Calls:
         self.made += 1
         return ""
 
-    async def _ran(self, whys: Sequence[str], numbered: tuple[int, ToolCall]) -> Outcome:
-        n, call = numbered
-        if whys[n] or call.name in NAMES:
-            return Outcome(whys[n], failed=bool(whys[n]))
+    async def _made(self, calls: Sequence[ToolCall], whys: Sequence[str]) -> list[Outcome]:
+        """What came of the calls that may be made, side by side; the others are refused."""
+        wanted = [n for n, call in enumerate(calls) if not (whys[n] or call.name in NAMES)]
+        outcomes = [Outcome(why, failed=bool(why)) for why in whys]
+        came = await anyio.amap(self._ran, [calls[n] for n in wanted]) if wanted else []
+        for n, outcome in zip(wanted, came, strict=True):
+            outcomes[n] = outcome
+        return outcomes
+
+    async def _ran(self, call: ToolCall) -> Outcome:
         try:
             answer = await self.toolbox.call(call.name, call.arguments)
         except FanfoldError as error:

@@ -111,7 +111,7 @@ class Budget:
         return replace(ask, worst=self.card.worst(read, ask.max_tokens, cached=cached, searches=uses))
 
     async def _wait(self, ask: Ask) -> None:
-        """Return when the purse can bear the request: first come, first served at each account."""
+        """Return when the purse can bear the request. At each account one looks at a time, the first first."""
         while name := await self._full(ask):
             async with self.till.line(name):
                 changed = self.till.changed

@@ -17,6 +17,8 @@ START_WIDTH = 16.0
 STEP_SECONDS, LONGEST_STEP_SECONDS = 0.04, 1.0
 """The width doubles in this time until the server objects, which it does within a round trip of the network. Each
 refusal measures that trip; from then on a step takes two of them."""
+RAISE_SECONDS = 5.0
+"""So long may calls wait for others to leave: where those take minutes, answers raise the target too late."""
 LONGEST_PAUSE_SECONDS = 600.0
 FIRST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 1.0, 60.0
 """The pause where the server names none; it doubles with each refusal in a row."""
@@ -92,7 +94,7 @@ class Throttle:
         width: how many calls may be in flight of those that entered since the last pause; it doubles each step.
         step: how long a step takes, in seconds.
         target: calls in flight that are allowed in all. A refusal halves it; answers raise it by one or two in the
-            first round, and twice as fast in every further one.
+            first round, and twice as fast in every further one; so does time, if it has kept calls waiting.
         flying: calls in flight.
         fresh: those of them that entered since the last pause.
         refusals: refusals in a row.
@@ -108,6 +110,7 @@ class Throttle:
     until: float = 0.0
     _growth: float = 1.0
     _grown: float = 0.0
+    _raised: float = 0.0
     _buckets: dict[str, Bucket] = field(default_factory=dict[str, Bucket])
     _waiting: dict[anyio.CancelScope, float] = field(default_factory=dict[anyio.CancelScope, float])
     _line: anyio.Lock = field(default_factory=anyio.Lock)
@@ -148,7 +151,10 @@ class Throttle:
         if self.until > now:
             return self.until
         if self.flying + 1 > self.target:
-            return math.inf
+            if self._raised + RAISE_SECONDS > now:
+                return self._raised + RAISE_SECONDS
+            self.target, self._raised = self.flying + self._growth, now
+            self._growth *= 2
         if self.fresh >= self.width:
             if self._grown + self.step > now:
                 return self._grown + self.step
@@ -199,8 +205,9 @@ class Throttle:
             self._objected(spent, now - entered)
         pause = error.seconds or min(FIRST_PAUSE_SECONDS * 2 ** (self.refusals - 1), MOST_PAUSE_SECONDS)
         self.until = max(self.until, now + pause)
-        # After the pause a single call goes first, and the width doubles from there; a stated rate has its bucket.
-        self.fresh, self.width, self._grown = 0, START_WIDTH if spent else 1.0, self.until
+        # After the pause a single call goes first, and the width doubles from there.
+        self.fresh, self.width = 0, 1.0
+        self._grown = self._raised = self.until
         self._turn_away(self._waiting)
 
     def _objected(self, spent: bool, seconds: float) -> None:
