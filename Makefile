@@ -10,7 +10,7 @@ PROSE := $(wildcard *.md docs/*.md)
 .DEFAULT_GOAL := help
 AUDIT := Audit these repositories for secrets, dependency problems and missing tests
 
-.PHONY: help install demo audit test lint types pytest coverage constraints clean
+.PHONY: help install demo audit bench test lint types pytest coverage constraints clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ demo: $(RUNS)  ## show the product at work, in under two minutes
 audit: $(RUNS)  ## fetch the sources of 50 widely used packages and audit them all
 	$(BIN)/python benchmarks/fetch_archives.py
 	$(BIN)/fanfold run "$(AUDIT)" --root repos=benchmarks/data/repos || [ $$? -eq 3 ]
+
+bench: $(STAMP)  ## what happens around a model's calls, against a simulated endpoint; takes half an hour
+	@$(BIN)/python -m benchmarks.calls
 
 test: lint types pytest  ## every check there is; what continuous integration runs
 

@@ -32,8 +32,13 @@ async def servers(settings: Settings, environ: Mapping[str, str], accept: str) -
         return Exit.error if others.failed else Exit.complete
 
 
+def counted_tools(count: int) -> str:
+    """`1 tool`, `12 tools`."""
+    return f"{count} tool{'s' * (count != 1)}"
+
+
 def _print(server: str, tools: list[ServerTool], why: str) -> None:
-    put(f"{server}: {why or f'{len(tools)} tools'}")
+    put(f"{server}: {why or counted_tools(len(tools))}")
     for tool in tools:
         put(f"  {tool.name}  {one_line(tool.pinned.description)[:SHOWN_CHARS]}")
         if tool.changed:

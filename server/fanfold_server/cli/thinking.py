@@ -12,6 +12,7 @@ from fanfold_workers.errors import FanfoldError, JournalError
 from fanfold_workers.models.model import Ask, Role, Said
 
 from .line import Line
+from .servers import counted_tools
 
 ASK_SECONDS = 60.0
 ASK_TOKENS = 64
@@ -78,7 +79,7 @@ async def _servers(fanfold: Orchestrator) -> list[Line]:
             continue
         own = [tool for tool in tools.values() if tool.server == name]
         changed = [tool.name for tool in own if tool.changed]
-        seen = f"{len(own)} tools" + (f", {len(changed)} changed since they were accepted" if changed else "")
+        seen = counted_tools(len(own)) + (f", {len(changed)} changed since they were accepted" if changed else "")
         remedy = f"Look at them, then: fanfold servers --accept {name}" if changed else ""
         lines.append(Line("warn" if changed else "ok", f"server {name}", seen, remedy))
     return lines
