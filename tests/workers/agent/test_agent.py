@@ -9,7 +9,18 @@ from trio.testing import MockClock
 from fanfold_workers.contract import Examined, Limits, Status
 from fanfold_workers.errors import BusyError, FaultError, KeyRefusedError, RejectedError
 from fanfold_workers.models.catalog import Card, Price
-from fanfold_workers.models.model import Answered, Ask, FunctionModel, Reply, Said, ToolCall, Web, calling, saying
+from fanfold_workers.models.model import (
+    Answered,
+    Ask,
+    FunctionModel,
+    Reply,
+    Said,
+    Source,
+    ToolCall,
+    Web,
+    calling,
+    saying,
+)
 from fanfold_workers.tools.toolbox import Answer, RemoteTool
 
 from .agent_cases import DONE, FILES, REPORT, SAID, SEARCH, House, Script, noting, subtask_of, used
@@ -327,6 +338,16 @@ async def test_the_web_is_offered_to_those_whose_scope_says_so():
 
 class Killed(BaseException):
     """What a kill is to the code it hits: nothing after it runs but what is shielded."""
+
+
+async def test_a_page_that_is_named_without_a_quote_is_quoted_as_the_provider_cited_it():
+    page = "https://docs.python.org/3/"
+    looked = calling(SEARCH)
+    looked = Reply(looked.text, looked.calls, looked.stop, sources=(Source(page, "Docs", "It waits."),), content="[]")
+    bare = SAID | {"evidence": [{"source": page}]}
+    script = Script([looked, calling(noting(bare)), calling(REPORT)])
+    result = await House().done(script, subtask_of(web=True), web=Web())
+    assert [(e.source, e.quote) for e in result.findings[0].evidence] == [(page, "It waits.")]
 
 
 # -- going on after a kill -------------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ class Calls:
         withdrawn: whether only noting and reporting are left.
         report: what was reported, once it was.
         made: calls made so far, built-in tools left out.
+        sources: what was cited of pages that the provider looked up, by address.
         noted: every finding noted so far.
     """
 
@@ -82,6 +83,7 @@ class Calls:
     withdrawn: bool = False
     report: ReportArguments | None = None
     made: int = 0
+    sources: dict[str, str] = field(default_factory=dict[str, str])
     noted: list[Finding] = field(default_factory=list[Finding])
     _turn: int = -1
     _kept: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
@@ -175,11 +177,22 @@ class Calls:
     async def _note(self, given: Sequence[object], adopt: Sequence[Adopted]) -> str:
         read, refused = read_findings(given)
         adopted = [finding for one in adopt for finding in self._adopted(one)]
-        noted = await self.notes.found(*read, *adopted) if read or adopted else ()
+        cited = [self._cited(finding) for finding in read]
+        noted = await self.notes.found(*cited, *adopted) if cited or adopted else ()
         self.noted.extend(noted)
         kept = f"Noted {len(noted)}" + (f" as {noted[0].id} to {noted[-1].id}." if noted else ".")
         problems = [f"{one.field}: {one.problem}." for one in refused[:20]]
         return "\n".join([kept, *(["Not noted; correct these and note them again:", *problems] if problems else [])])
+
+    def _cited(self, finding: Finding) -> Finding:
+        """The finding with the words that its pages were cited for, where it names a page and quotes nothing."""
+        evidence = tuple(
+            one
+            if one.quote or one.source not in self.sources
+            else one.model_copy(update={"quote": self.sources[one.source]})
+            for one in finding.evidence
+        )
+        return finding.model_copy(update={"evidence": evidence})
 
     def _adopted(self, wanted: Adopted) -> Sequence[Finding]:
         outcome = self._kept.get(wanted.ref)

@@ -22,6 +22,8 @@ LAST_TURNS = 3
 MAX_HISTORY_TOKENS = 150_000
 """Every turn reads the whole history again, so a large window is no reason to fill it."""
 SMALLEST_ROOM = 2_000
+MAX_QUOTE_CHARS = 2_000
+"""As much as evidence holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class Session:
             reply = await self._reply(n)
             self.spent = reply.spent
             self.replies.append(reply)
+            self.calls.sources |= {one.url: one.quote[:MAX_QUOTE_CHARS] for one in reply.sources if one.quote}
             self.turns.append(Replied(reply.content))
             ending = await self._called(reply) if reply.calls else self._spoke(reply)
             if ending:
