@@ -29,8 +29,8 @@ NOTE = Turn(calls=(Call("note_findings", {"findings": [{"subject": "$id", "claim
 ONE_CALL = Config(key="conversation", script=(REPORT,))
 STORM_SECONDS, RATE, BURST = 6.0, 40, 2.0
 
-NEEDED = 1 + 30 * 3
-"""Calls of a run of thirty workers with three turns each, and of the one before it."""
+NEEDED = 3 + 30 * 3
+"""Calls of one worker and then thirty, three turns each."""
 
 Row = tuple[str, ...]
 
@@ -174,7 +174,7 @@ async def kills(server: Endpoint) -> AsyncIterator[Row]:
     for _ in range(50):
         await server.reset(config)
         with TemporaryDirectory() as home:
-            await _killed(server, home, chance.uniform(1.2, 3.4))
+            await _killed(server, home, chance.randrange(4, NEEDED))
             await server.settled()
             before, journaled = await server.stats(), _replies(Path(home))
             await _dispatch(server, home)
@@ -191,13 +191,13 @@ async def kills(server: Endpoint) -> AsyncIterator[Row]:
     )
 
 
-async def _killed(server: Endpoint, home: str, seconds: float) -> None:
-    """A run that is killed so many seconds after its process was started."""
+async def _killed(server: Endpoint, home: str, calls: int) -> None:
+    """A run that is killed as soon as so many calls have come in."""
     options = json.dumps({"home": home})
     command = [sys.executable, "-m", "benchmarks.contender", "ours", server.url, "30", options]
     async with await anyio.open_process(command) as process:
-        with anyio.move_on_after(seconds + 0.0):
-            await process.wait()
+        while process.returncode is None and (await server.stats()).asked < calls:  # noqa: ASYNC110 - another counts
+            await anyio.sleep(0.005)
         if process.returncode is None:
             process.kill()
 

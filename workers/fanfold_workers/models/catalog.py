@@ -79,7 +79,8 @@ class Card:
 
 
 def _up(micros: float) -> int:
-    return -int(-micros // 1)
+    """Rounded up, but for what floats add to a whole number: prices have six decimals at most."""
+    return -int(-round(micros, 6) // 1)
 
 
 def _card(model: str, price: tuple[float, float, float], window: int, output: int, minimum: int) -> Card:

@@ -85,7 +85,7 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request to a model. All but the fields after `ongoing` make up its hash.
+    """One request to a model. What changes its answer, `system` to `max_tokens` and `effort`, makes up its hash.
 
     Attributes:
         system: instructions; with `tools`, the part that siblings may share.
