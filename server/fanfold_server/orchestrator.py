@@ -14,47 +14,43 @@ it going on in the background after so many seconds.
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypeVar, cast, overload
+from typing import Self, TypeVar, cast, overload
 from uuid import uuid4
 
 import anyio
 
+from fanfold_server.brains import Brains, Compose
 from fanfold_server.dispatch.attempt import Attempt
 from fanfold_server.dispatch.dispatcher import Dispatch
 from fanfold_server.dispatch.events import Event, Told
 from fanfold_server.dispatch.notes import JournalNotes, noted
 from fanfold_server.jobs import Jobs, until
 from fanfold_server.minds import Mind, Minds
-from fanfold_server.planning import ModelPlanner, Planner, Survey, make_plan
+from fanfold_server.planning import Planner, Survey, make_plan
 from fanfold_server.records import Handed, Plan, Report, Run, RunState, Task
 from fanfold_server.refs import Refs
 from fanfold_server.runs import Runs, digest, run_of
 from fanfold_server.settings import default_home
 from fanfold_server.store import open_journal
 from fanfold_server.submission import Receipt, Submission, handed_plan, joined_prose
-from fanfold_server.synthesis import ModelComposer, synthesize, verified
-from fanfold_workers.agent import AgentWorker
+from fanfold_server.synthesis import synthesize, verified
 from fanfold_workers.aside import Aside, in_thread
 from fanfold_workers.contract import Finding, Result, Status, Subtask, Value
 from fanfold_workers.errors import CannotDoError, InputError, SettledError, UnknownNameError
 from fanfold_workers.journal import POLL_SECONDS, Busy, Done, Journal, Mine, once
 from fanfold_workers.lenient import read_findings
-from fanfold_workers.rules import RulesWorker
 from fanfold_workers.tools.catalog import shipped
 from fanfold_workers.tools.disk import DiskRoot
 from fanfold_workers.tools.processes import Processes, divisible
 from fanfold_workers.tools.roots import Root
-from fanfold_workers.tools.servers import SEPARATOR, Declared, Servers
-from fanfold_workers.tools.toolbox import RemoteTool
-from fanfold_workers.work import Crew, FunctionWorker, Worker, WorkFunction, doer
+from fanfold_workers.tools.servers import Declared, Servers
+from fanfold_workers.work import FunctionWorker, Worker, WorkFunction
 
 V = TypeVar("V", bound=Value)
 
-Compose = Literal["", "host", "rules", "model"]
 DEFAULT_WIDTH = 8
 DEFAULT_REPORT_CHARS = 8_000
 STOP_SECONDS = 0.5
@@ -96,15 +92,11 @@ class Orchestrator:
         self.tools = shipped()
         self._directories = {name: root for name, root in sorted((roots or {}).items()) if isinstance(root, Path)}
         self._where = digest(*(f"{name}={root}" for name, root in self._directories.items()))
-        self._any = worker is not None or minds is not None
         self._processes = (
             Processes(disk_roots) if (disk_roots := divisible(self.roots)) and aside is in_thread else None
         )
-        self._rules = RulesWorker(self.tools, self.roots, aside, self._processes)
-        self._worker = _worker(worker) if worker else self._rules
+        self._own = _worker(worker) if worker else None
         self._minds, self._declared = minds, servers or {}
-        self.mind: Mind | None = None
-        self._agent: AgentWorker | None = None
         self._planner, self._aside, self._width = planner, aside, width
         self._given, self._home = journal, home or default_home()
         self._stack = AsyncExitStack()
@@ -116,10 +108,21 @@ class Orchestrator:
     async def __aenter__(self) -> Self:
         disk = None if self._given else await self._stack.enter_async_context(open_journal(self._home))
         self.journal = cast("Journal", self._given or disk)
+        if self._minds and self._minds.close:
+            self._stack.push_async_callback(self._minds.close)
+        self.mind = Mind(self._minds, self.journal) if self._minds else None
         self.servers = await self._stack.enter_async_context(Servers(self._declared, self.journal))
-        if self._minds:
-            self._think(self._minds)
-        self.runs = Runs(self.journal, self._worker)
+        self._brains = Brains(
+            roots=self.roots,
+            tools=self.tools,
+            aside=self._aside,
+            runner=self._processes,
+            servers=self.servers,
+            mind=self.mind,
+            own=self._own,
+            planner=self._planner,
+        )
+        self.runs = Runs(self.journal, self._brains.worker)
         self.refs = Refs(self.runs)
         if self._processes:
             await self._stack.enter_async_context(self._processes)
@@ -135,25 +138,6 @@ class Orchestrator:
             await self._stack.aclose()
             return None
         return await self._stack.__aexit__(kind, error, trace)
-
-    def _think(self, minds: Minds) -> None:
-        """Put the models to work: the rules keep what they can do for nothing."""
-        mind = self.mind = Mind(minds, self.journal)
-        if minds.close:
-            self._stack.push_async_callback(minds.close)
-        agent = self._agent = AgentWorker(
-            mind.model,
-            mind.worker,
-            self.journal,
-            self.tools,
-            self.roots,
-            mind.workers_purse,
-            web=minds.web,
-            aside=self._aside,
-            runner=self._processes,
-        )
-        if self._worker is self._rules:
-            self._worker = Crew((self._rules, agent))
 
     # -- plan ---------------------------------------------------------------------------------------------------
 
@@ -183,44 +167,22 @@ class Orchestrator:
         return made
 
     async def _make_plan(self, task: Task, plan_id: str) -> str:
-        survey = Survey(self.roots)
-        thinks = self.mind is not None and not (self._planner or task.subtasks or task.checks)
-        remote = await self._remote(thinks or any(SEPARATOR in name for d in task.subtasks for name in d.tools))
+        brains, survey = self._brains, Survey(self.roots)
+        remote = await brains.remote(task)
         plan = await make_plan(
             task,
             plan_id,
             roots=self.roots,
             tools=self.tools,
             aside=self._aside,
-            planner=await self._lead(plan_id, survey, remote) if thinks else self._planner,
-            takes_any=self._any,
+            planner=await brains.lead(task, plan_id, survey, remote),
+            takes_any=brains.takes_any,
             survey=survey,
             remote={tool.name: tool.server for tool in remote.values()},
-            card=self.mind.worker if self.mind and isinstance(self._worker, Crew) else None,
+            card=brains.paid.worker if brains.paid else None,
             trouble=self.servers.failed,
         )
         return plan.model_dump_json()
-
-    async def _lead(self, plan_id: str, survey: Survey, remote: Mapping[str, RemoteTool]) -> Planner | None:
-        if not (mind := self.mind):
-            return None
-        await mind.ready()
-        run = run_of(plan_id)
-        return ModelPlanner(
-            mind.model,
-            mind.lead,
-            f"{run}/calls/plan",
-            mind.purse(run),
-            survey,
-            self.tools,
-            remote,
-            web=mind.minds.web is not None,
-            aside=self._aside,
-        )
-
-    async def _remote(self, wanted: bool) -> Mapping[str, RemoteTool]:
-        """Tools of other servers, which are started for it; none unless somebody wants them."""
-        return await self.servers.tools() if wanted and self._declared else {}
 
     # -- dispatch -----------------------------------------------------------------------------------------------
 
@@ -250,10 +212,7 @@ class Orchestrator:
             msg = f"The plan {plan.id} cannot run: {errors[0].field}: {errors[0].problem}"
             raise InputError(msg, field="plan_id", remedy=errors[0].remedy or "Plan again with that put right.")
         run = run_of(plan.id)
-        if self.mind:
-            await self.mind.lower(run, max_usd)
-            if any(doer(self._worker, subtask) is self._agent for subtask in plan.subtasks):
-                await self.mind.ready()
+        await self._brains.ready(plan, max_usd)
         await self.runs.open(plan)
         await self.runs.keep_directories(run, self._directories)
         if retry and run not in self._untold and not self._jobs.going(run):
@@ -294,7 +253,7 @@ class Orchestrator:
     async def _run(self, plan: Plan) -> None:
         run = run_of(plan.id)
         attempts = await self.runs.attempts(plan)
-        worker = await self._workers(plan)
+        worker = await self._brains.workers(plan)
         dispatch = Dispatch(worker, self.journal, attempts, self._limiter, partial(self._tell, run))
         dispatch.results.update(await self.runs.results(attempts))
         self._live[run] = dispatch
@@ -309,18 +268,6 @@ class Orchestrator:
             if isinstance(presence, Mine):
                 with anyio.CancelScope(shield=True):
                     await self.journal.release(presence)
-
-    async def _workers(self, plan: Plan) -> Worker:
-        """Who does this plan: of a crew, the model's workers are all shown the tools that any of them may call."""
-        if not (self._agent and isinstance(self._worker, Crew)):
-            return self._worker
-        named = {name for subtask in plan.subtasks for name in subtask.scope.tools}
-        remote = await self._remote(any(subtask.scope.servers for subtask in plan.subtasks))
-        offered = tuple(sorted(named & remote.keys()))
-        card = self.mind.worker if self.mind else self._agent.card
-        model = self.mind.model if self.mind else self._agent.model
-        agent = replace(self._agent, model=model, card=card, remote=remote, offered=offered)
-        return Crew((self._rules, agent))
 
     async def _stop_when_told(self, plan: Plan, dispatch: Dispatch) -> None:
         key = await self._cancel_key(plan)
@@ -438,7 +385,7 @@ class Orchestrator:
             InputError: if `max_chars` is out of bounds.
             CannotDoError: if nothing has come in yet, or there is no model to write.
         """
-        composer = self._composer(compose)
+        writer = self._brains.writer(compose)
         if not MIN_REPORT_CHARS <= max_chars <= MAX_REPORT_CHARS:
             msg = f"{max_chars} is not from {MIN_REPORT_CHARS} to {MAX_REPORT_CHARS:,}."
             raise InputError(msg, field="max_chars", remedy="Leave it out for a report of 8,000 characters.")
@@ -454,7 +401,7 @@ class Orchestrator:
             msg = f"Nothing has come in for {run_of(plan.id)} yet."
             raise CannotDoError(msg, field="run_id", remedy=f"Call dispatch with plan_id {plan.id}, or submit first.")
         asked = question or plan.task.task
-        report_id = "s-" + digest(run_of(plan.id), asked, str((max_chars, composer)), self._where, _stand(results))
+        report_id = "s-" + digest(run_of(plan.id), asked, str((max_chars, writer)), self._where, _stand(results))
         work = partial(
             self._report,
             report_id,
@@ -462,7 +409,7 @@ class Orchestrator:
             plan.subtasks,
             tuple(results.values()),
             max_chars,
-            composer,
+            writer,
             run_of(plan.id),
         )
         left = max(0.0, deadline - anyio.current_time()) if deadline is not None else None
@@ -475,32 +422,20 @@ class Orchestrator:
         subtasks: tuple[Subtask, ...],
         results: tuple[Result, ...],
         max_chars: int,
-        compose: Compose,
+        writer: Compose,
         run: str,
     ) -> str:
-        writer = None
-        if compose == "model" and (mind := self.mind):
-            await mind.ready()
-            await mind.lower(run, None)
-            writer = ModelComposer(mind.model, mind.lead, f"{run}/calls/{report_id}", mind.purse(run), self._aside)
         report = await synthesize(
             question,
             subtasks,
             results,
             self.roots,
             max_chars=max_chars,
-            host=compose == "host",
+            host=writer == "host",
             aside=self._aside,
-            composer=writer,
+            composer=await self._brains.composer(writer, run, report_id),
         )
         return report.model_copy(update={"id": report_id}).model_dump_json()
-
-    def _composer(self, asked: Compose) -> Compose:
-        if asked == "model" and not self.mind:
-            msg = "There is no model here to write."
-            remedy = 'Set ANTHROPIC_API_KEY and start fanfold again, or ask for compose="rules" or "host".'
-            raise CannotDoError(msg, field="compose", remedy=remedy)
-        return asked or ("model" if self.mind else "rules")
 
     async def hand_in(self, question: str, handed: Sequence[Handed]) -> str:
         """Take in results from anywhere, without any run before; the id to synthesize them by.
