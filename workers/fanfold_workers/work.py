@@ -16,7 +16,7 @@ class Notes(Protocol):
         ...
 
     def key(self, kind: str) -> str:
-        """Where this try at this subtask keeps things of a kind in the journal: `r-1f…/calls/s1/001`."""
+        """Where this try at this subtask keeps things of a kind in the journal: `r-1f…/turns/s1/001`."""
         ...
 
     async def found(self, *findings: Finding) -> tuple[Finding, ...]:

@@ -14,7 +14,7 @@ class Attempt:
     number: int = 1
 
     def place(self, kind: str) -> str:
-        """Where the journal keeps things of a kind: `r-1f…/calls/s1/001`."""
+        """Where the journal keeps things of a kind: `r-1f…/turns/s1/001`."""
         return f"{self.run}/{kind}/{self.subtask.id}/{self.number:03}"
 
     @property

@@ -77,7 +77,7 @@ class Dispatch:
         pause = POLL_SECONDS
         while True:
             async with self.limiter:
-                claim = await self.journal.claim(attempt.key, past=attempt.place("work") + "/")
+                claim = await self.journal.claim(attempt.key, past=attempt.place("turns") + "/")
                 if isinstance(claim, Done):
                     return Result.model_validate_json(claim.value)
                 if isinstance(claim, Mine):

@@ -160,5 +160,5 @@ def commit(folder: Path, message: str) -> None:
 def _tool_answers(home: Path) -> list[dict[str, Any]]:
     """What the tools of the first turn answered, as the journal has it."""
     with closing(sqlite3.connect(home / "journal.db")) as journal:
-        rows = journal.execute("SELECT value FROM entries WHERE key LIKE '%/work/%/tools000'").fetchall()
+        rows = journal.execute("SELECT value FROM entries WHERE key LIKE '%/turns/%/tools000'").fetchall()
     return json.loads(rows[0][0])

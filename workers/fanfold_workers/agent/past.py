@@ -12,7 +12,7 @@ class Past:
 
     Attributes:
         journal: where it is kept.
-        prefix: of its keys: `r-1f…/work/s1/001/`.
+        prefix: of its keys: `r-1f…/turns/s1/001/`.
         known: what stood there when it was read, by the rest of the key; see `keep`.
     """
 

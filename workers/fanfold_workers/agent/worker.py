@@ -96,8 +96,8 @@ class AgentWorker:
         toolbox = Toolbox(
             self.tools, self.roots, subtask.scope, aside=self.aside, runner=self.runner, remote=self.remote
         )
-        work = notes.key("work")
-        past = await Past.read(self.journal, work) if notes.begun else Past(self.journal, f"{work}/")
+        kept = notes.key("turns")
+        past = await Past.read(self.journal, kept) if notes.begun else Past(self.journal, f"{kept}/")
         coverage = Coverage(await self._in_scope(subtask, past), subtask.scope.places)
         calls = Calls(toolbox, notes, past, coverage, subtask.limits.tool_calls)
         known = (*self.tools, *self.remote)
