@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from fanfold_server.planning import worker_prompt
 from fanfold_server.records import Plan, Report, Run
 from fanfold_server.runs import Runs
-from fanfold_workers.contract import Evidence, Finding, Result
+from fanfold_workers.contract import Evidence, Finding, Result, Usage
 from fanfold_workers.errors import FanfoldError, InputError, UnknownNameError
 
 DEFAULT_PAGE_CHARS = 8_000
@@ -199,6 +199,8 @@ def _result_lines(result: Result) -> Iterator[str]:
     if result.reason:
         yield f"Reason: {result.reason}"
     yield f"Examined {seen.done} of {seen.in_scope} {seen.unit}" + "".join(f"; {why}" for why in seen.left_out)
+    if result.usage.model_calls:
+        yield _cost(result.usage)
     yield from (f"Gap: {gap}" for gap in result.gaps)
     if result.summary:
         yield result.summary
@@ -206,6 +208,14 @@ def _result_lines(result: Result) -> Iterator[str]:
         yield from _finding_lines(finding)
     if result.text:
         yield f"It also gave {len(result.text):,} characters of prose: read the ref with /text after it."
+
+
+def _cost(usage: Usage) -> str:
+    cached = f" ({usage.cached_tokens:,} by way of a cache)" if usage.cached_tokens else ""
+    calls = f"{usage.model_calls} model calls, {usage.tool_calls} tool calls"
+    return (
+        f"Cost ${usage.usd:.4f}: {calls}; {usage.input_tokens:,} tokens read{cached}, {usage.output_tokens:,} written"
+    )
 
 
 def _finding_lines(finding: Finding) -> Iterator[str]:

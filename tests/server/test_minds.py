@@ -113,9 +113,11 @@ async def test_what_a_run_costs_is_told_and_counted_towards_the_day():
         run = await it.dispatch(plan.id)
         results = await it.runs.results(await it.runs.attempts(plan))
         day = (await it.journal.standing(today())).spent
+        shown = await it.refs.text(f"{run.id}/s1")
     assert run.usd == pytest.approx((CALL["strong"] + 6 * CALL["cheap"]) / 1e6)
     assert [result.usage.usd for result in results.values()] == [pytest.approx(2 * CALL["cheap"] / 1e6)] * 3
     assert day.usd == run.usd
+    assert "Cost $0.0030: 2 model calls, 1 tool calls; 2,000 tokens read, 200 written" in shown
 
 
 async def test_what_rules_can_do_takes_no_model():
