@@ -110,6 +110,7 @@ class Throttle:
     until: float = 0.0
     _growth: float = 1.0
     _grown: float = 0.0
+    _filled: float = 0.0
     _raised: float = 0.0
     _buckets: dict[str, Bucket] = field(default_factory=dict[str, Bucket])
     _waiting: dict[anyio.CancelScope, float] = field(default_factory=dict[anyio.CancelScope, float])
@@ -163,8 +164,9 @@ class Throttle:
 
     def _admit(self, needs: Mapping[str, float]) -> float:
         now = anyio.current_time()
-        if not self.fresh:
-            self._grown = max(self._grown, now)
+        if not self.fresh or self.fresh + 1 >= self.width > self._filled:
+            # A step counts from the last call of it: a busy process takes long to send them, and hears nothing then.
+            self._grown, self._filled = max(self._grown, now), self.width
         self.flying += 1
         self.fresh += 1
         for unit, bucket in self._buckets.items():
@@ -208,6 +210,7 @@ class Throttle:
         # After the pause a single call goes first, and the width doubles from there.
         self.fresh, self.width = 0, 1.0
         self._grown = self._raised = self.until
+        self._filled = 0.0
         self._turn_away(self._waiting)
 
     def _objected(self, spent: bool, seconds: float) -> None:
