@@ -12,7 +12,6 @@ begins anew with the `config` among the options.
 import asyncio  # noqa: TID251 - what this is held against is a hand-written asyncio.gather
 import json
 import random
-import resource
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,6 +23,7 @@ from typing import Any
 import anyio
 import httpx2
 
+from fanfold_server.dispatch.policy import Policy
 from fanfold_server.minds import Minds, Seat
 from fanfold_server.orchestrator import Orchestrator
 from fanfold_server.records import Draft, Plan, Task
@@ -62,6 +62,8 @@ class Figures:
 
 async def measured(url: str, options: Mapping[str, Any], work: Callable[[], Awaitable[int]]) -> Figures:
     """The work's figures. The endpoint begins anew just before, if the options hold a config for it."""
+    import resource  # which Windows has not
+
     if config := options.get("config"):
         async with httpx2.AsyncClient(trust_env=False) as http:
             (await http.post(f"{url}/reset", content=config)).raise_for_status()
@@ -96,7 +98,9 @@ async def ours(url: str, count: int, options: Mapping[str, Any]) -> Figures:
             await fanfold.dispatch((await fanfold.plan(task(1, "first"))).id)
         connection = Connection(key="simulated", base_url=url)
         await connection.client()
-        async with Orchestrator(home=where, width=count, minds=minds(connection, cached=cached)) as fanfold:
+        async with Orchestrator(
+            home=where, policy=Policy(width=count), minds=minds(connection, cached=cached)
+        ) as fanfold:
             plan = await fanfold.plan(task(count))
 
             async def dispatched() -> int:
@@ -159,7 +163,7 @@ async def cancelled(url: str, count: int, options: Mapping[str, Any]) -> Figures
     chance = random.Random(1)
     connection = Connection(key="simulated", base_url=url)
     async with Orchestrator(
-        home=Path(options["home"]), width=count, minds=minds(connection, cached=False)
+        home=Path(options["home"]), policy=Policy(width=count), minds=minds(connection, cached=False)
     ) as fanfold:
         await fanfold.dispatch((await fanfold.plan(task(1, "first"))).id)
 

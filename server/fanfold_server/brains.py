@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from fanfold_server.dispatch.dispatcher import Hold
 from fanfold_server.minds import Mind
 from fanfold_server.planning import ModelPlanner, Planner, Survey
 from fanfold_server.records import Plan, Task
@@ -11,12 +12,15 @@ from fanfold_server.runs import run_of
 from fanfold_server.synthesis import ModelComposer
 from fanfold_workers.agent import AgentWorker
 from fanfold_workers.aside import Aside
+from fanfold_workers.contract import Subtask
 from fanfold_workers.errors import CannotDoError
+from fanfold_workers.hedging import Hedges
 from fanfold_workers.rules import RulesWorker
+from fanfold_workers.tools.audit import Audit
 from fanfold_workers.tools.roots import Root
 from fanfold_workers.tools.servers import SEPARATOR, Servers
 from fanfold_workers.tools.toolbox import RemoteTool, Runner, Tool
-from fanfold_workers.work import Crew, Worker
+from fanfold_workers.work import Crew, Worker, doer
 
 Compose = Literal["", "host", "rules", "model"]
 """Who writes a report; "" leaves it to what there is."""
@@ -37,7 +41,9 @@ class Brains:
         mind: fanfold's own models; None if there are none.
         own: a worker of the caller's own, who then does everything.
         planner: a planner of the caller's own.
+        audit: hears of each call of a tool, if anybody should.
         worker: who does subtasks.
+        hedges: how long calls of other servers' tools take, over all runs.
     """
 
     roots: Mapping[str, Root]
@@ -48,10 +54,12 @@ class Brains:
     mind: Mind | None
     own: Worker | None
     planner: Planner | None
+    audit: Audit | None = None
     worker: Worker = field(init=False)
+    hedges: Hedges = field(default_factory=Hedges, init=False)
 
     def __post_init__(self) -> None:
-        rules = RulesWorker(self.tools, self.roots, self.aside, self.runner)
+        rules = RulesWorker(self.tools, self.roots, self.aside, self.runner, self.audit)
         self.worker = self.own or (Crew((rules, self._agent(self.mind))) if self.mind else rules)
 
     def _agent(self, mind: Mind) -> AgentWorker:
@@ -65,6 +73,8 @@ class Brains:
             web=mind.minds.web,
             aside=self.aside,
             runner=self.runner,
+            audit=self.audit,
+            hedges=self.hedges,
         )
 
     # -- planning -------------------------------------------------------------------------------------------------
@@ -120,7 +130,16 @@ class Brains:
         if self.own is None and any(not subtask.checks for subtask in plan.subtasks):
             await self.mind.ready()
 
-    async def workers(self, plan: Plan) -> Worker:
+    def hold(self, run: str) -> Hold:
+        """Says why a subtask of the run may not start: no money is left for another worker that is a model."""
+
+        async def why(subtask: Subtask) -> str:
+            paid = self.paid and isinstance(doer(self.worker, subtask), AgentWorker)
+            return await self.paid.edge(run) if self.paid and paid else ""
+
+        return why
+
+    async def workers(self, plan: Plan, *, hedge: bool = True) -> Worker:
         """Who does this plan. Models' workers are all shown the tools of other servers that any of them may call."""
         if not (isinstance(self.worker, Crew) and self.mind):
             return self.worker
@@ -128,7 +147,8 @@ class Brains:
         remote: Mapping[str, RemoteTool] = {}
         if any(subtask.scope.servers for subtask in plan.subtasks):
             remote = await self._listed()
-        agent = replace(self._agent(self.mind), remote=remote, offered=tuple(sorted(named & remote.keys())))
+        offered = tuple(sorted(named & remote.keys()))
+        agent = replace(self._agent(self.mind), remote=remote, offered=offered, hedge=hedge)
         return Crew((self.worker.members[0], agent))
 
     async def _listed(self) -> Mapping[str, RemoteTool]:

@@ -52,6 +52,11 @@ class Jobs:
         """Whether work under this key is going on in this process."""
         return key in self._going
 
+    async def ended(self) -> None:
+        """Return when nothing goes on any more."""
+        for job in list(self._going.values()):
+            await job.done.wait()
+
     async def _do(self, key: str, job: Job, work: Callable[[], Awaitable[Any]]) -> None:
         try:
             job.value = await work()

@@ -10,7 +10,8 @@ from datetime import datetime
 import anyio
 
 from fanfold_server.settings import MAX_USD_PER_DAY, MAX_USD_PER_RUN
-from fanfold_workers.accounts import Account, Limit, micros
+from fanfold_workers.accounts import MICROS, Account, Limit, micros
+from fanfold_workers.agent.worker import MAX_OUTPUT
 from fanfold_workers.errors import InputError
 from fanfold_workers.journal import Journal
 from fanfold_workers.models.budget import Counter, Till
@@ -18,6 +19,8 @@ from fanfold_workers.models.catalog import Card
 from fanfold_workers.models.model import ByRole, Model, Web
 from fanfold_workers.models.stack import Known, stacked
 
+FIRST_TOKENS = 7_500
+"""Tokens of a worker's first request, about."""
 WORKERS_SHARE = 0.85
 """Of a run's money the workers may spend this much: the rest is for joining what they found."""
 
@@ -122,10 +125,35 @@ class Mind:
             if not 0 < usd <= 1e6:
                 msg = f"{usd:g} is no amount that could be spent."
                 raise InputError(msg, field="max_usd", remedy="Give US dollars above 0, or leave it out.")
-            await self.journal.record(f"lowered/{run}/{micros(usd):015}", "{}")
+            await self.journal.record(f"lowered/{run}/{await self._lifts(run):03}/{micros(usd):015}", "{}")
         entries = await self.journal.entries(f"lowered/{run}/", keys_only=True)
-        if entries:
-            self._lowered[run] = int(entries[0].key.rpartition("/")[2])
+        asked = [entry.key.removeprefix(f"lowered/{run}/").rpartition("/") for entry in entries]
+        lifts = await self._lifts(run) if asked else 0
+        least = min((int(amount) for round_, _, amount in asked if int(round_ or 0) >= lifts), default=None)
+        self._lowered.pop(run, None)
+        if least is not None:
+            self._lowered[run] = least
+
+    async def lift(self, run: str) -> None:
+        """Let a run spend all that the ceilings allow again, whatever less was asked for before."""
+        await self.journal.record(f"lifted/{run}/{await self._lifts(run):03}", "{}")
+        await self.lower(run, None)
+
+    async def _lifts(self, run: str) -> int:
+        return len(await self.journal.entries(f"lifted/{run}/", keys_only=True))
+
+    async def edge(self, run: str) -> str:
+        """Why no further worker should start in a run: not even its first call could be paid. "" if it could."""
+        first = self.worker.worst(FIRST_TOKENS, min(MAX_OUTPUT, self.worker.max_output), cached=True)
+        for account in self.workers_purse(run):
+            spent = (await self.journal.standing(account.name)).spent
+            if (spent + first).over(account.limit):
+                limit = (account.limit.micros or 0) / MICROS
+                return (
+                    f"${spent.usd:.4f} of the ${limit:.4f} that workers may spend were spent before it started; "
+                    f"raise {account.setting}"
+                )
+        return ""
 
     def purse(self, run: str) -> tuple[Account, ...]:
         """Who pays for what the lead does in a run: the run, and the day."""

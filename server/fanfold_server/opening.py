@@ -1,11 +1,16 @@
 """From what a person set to an orchestrator that is ready to be entered."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from fanfold_server.audit import AuditFile
+from fanfold_server.detached import Launcher
+from fanfold_server.dispatch.policy import Policy
 from fanfold_server.minds import Minds, Seat
 from fanfold_server.orchestrator import Orchestrator
 from fanfold_server.settings import Settings
+from fanfold_server.store import upkeep
 from fanfold_workers.models.anthropic import Anthropic, Connection
 from fanfold_workers.models.catalog import Figures, card_of
 from fanfold_workers.models.model import Web
@@ -21,16 +26,33 @@ def orchestrator_of(settings: Settings, environ: Mapping[str, str], **others: An
         others: arguments of Orchestrator that go before the settings.
 
     Raises:
-        InputError: if a model has no price, or a file of servers cannot be used, naming the setting.
+        InputError: if a model has no price, a file of servers cannot be used, or the audit's file cannot be written,
+            naming the setting.
     """
     given: dict[str, Any] = {
         "roots": settings.roots,
         "home": settings.home,
-        "width": settings.width,
+        "keep_text": settings.keep_text,
+        "policy": policy_of(settings),
+        "launch": Launcher(settings, environ),
         "minds": minds_of(settings),
         "servers": servers_of(settings, environ),
+        "audit": audit_of(settings),
+        "upkeep": partial(upkeep, settings.home, settings.keep_days),
     }
     return Orchestrator(**(given | others))
+
+
+def policy_of(settings: Settings) -> Policy:
+    """How runs are dispatched, as a person set it."""
+    return Policy(
+        width=settings.width,
+        worker_seconds=settings.worker_seconds,
+        run_seconds=settings.run_seconds,
+        enough=settings.enough,
+        grace_seconds=settings.grace_seconds,
+        hedge=settings.hedge,
+    )
 
 
 def minds_of(settings: Settings) -> Minds | None:
@@ -77,3 +99,16 @@ def servers_of(settings: Settings, environ: Mapping[str, str]) -> dict[str, Decl
     if settings.servers_file:
         declared |= read_servers(settings.servers_file, environ=environ)
     return declared
+
+
+def audit_of(settings: Settings) -> AuditFile | None:
+    """The file to which calls of tools are appended; None if nobody wants that.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
+    if not settings.audit:
+        return None
+    audit = AuditFile(settings.audit)
+    audit.check()
+    return audit

@@ -12,29 +12,30 @@ it going on in the background after so many seconds.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar, cast, overload
+from typing import Any, Self, TypeVar, cast, overload
 from uuid import uuid4
 
 import anyio
 
 from fanfold_server.brains import Brains, Compose
 from fanfold_server.dispatch.attempt import Attempt
-from fanfold_server.dispatch.dispatcher import Dispatch
-from fanfold_server.dispatch.events import Event, Told
+from fanfold_server.dispatch.events import Told
 from fanfold_server.dispatch.notes import JournalNotes, noted
+from fanfold_server.dispatch.policy import Policy
 from fanfold_server.jobs import Jobs, until
 from fanfold_server.minds import Mind, Minds
 from fanfold_server.planning import Planner, Survey, make_plan
 from fanfold_server.records import Handed, Plan, Report, Run, RunState, Task
 from fanfold_server.refs import Refs
-from fanfold_server.runs import Runs, digest, run_of
+from fanfold_server.running import Launch, Running
+from fanfold_server.runs import Runs, digest, run_of, unusable
 from fanfold_server.settings import default_home
-from fanfold_server.store import open_journal
+from fanfold_server.store import WithoutText, open_journal
 from fanfold_server.submission import Receipt, Submission, handed_plan, joined_prose
 from fanfold_server.synthesis import synthesize, verified
 from fanfold_workers.aside import Aside, in_thread
@@ -42,6 +43,7 @@ from fanfold_workers.contract import Finding, Result, Status, Subtask, Value
 from fanfold_workers.errors import CannotDoError, InputError, SettledError, UnknownNameError
 from fanfold_workers.journal import POLL_SECONDS, Busy, Done, Journal, Mine, once
 from fanfold_workers.lenient import read_findings
+from fanfold_workers.tools.audit import Audit
 from fanfold_workers.tools.catalog import shipped
 from fanfold_workers.tools.disk import DiskRoot
 from fanfold_workers.tools.processes import Processes, divisible
@@ -51,12 +53,7 @@ from fanfold_workers.work import FunctionWorker, Worker, WorkFunction
 
 V = TypeVar("V", bound=Value)
 
-DEFAULT_WIDTH = 8
 DEFAULT_REPORT_CHARS = 8_000
-STOP_SECONDS = 0.5
-"""How often a run looks whether another process cancelled it."""
-CANCEL_SECONDS = 5.0
-"""How long `cancel` waits for another process to wind up."""
 MIN_REPORT_CHARS, MAX_REPORT_CHARS = 500, 1_000_000
 
 
@@ -68,11 +65,15 @@ class Orchestrator:
         worker: `async def worker(subtask) -> Result`, or a Worker; the rules engine if left out.
         planner: the rules planner if left out.
         journal: where everything is recorded; `home`'s on disk if left out.
+        keep_text: whether text of files is recorded: quotes, answers of tools, replies of models.
         home: folder of that journal; FANFOLD_HOME or the user's state folder if left out.
-        width: workers at once.
+        policy: how runs are dispatched: workers at once, deadlines, how much is enough.
         aside: where blocking work runs.
         minds: models of fanfold's own, for planning, for subtasks that take a mind, and for the report.
         servers: MCP servers whose tools workers may be allowed, by name.
+        launch: starts a process for a run that is to outlive this one.
+        audit: hears of each call of a tool that fanfold's own workers make.
+        upkeep: begun with the orchestrator, in the background; see `store.upkeep`.
     """
 
     def __init__(
@@ -82,11 +83,15 @@ class Orchestrator:
         worker: Worker | WorkFunction | None = None,
         planner: Planner | None = None,
         journal: Journal | None = None,
+        keep_text: bool = True,
         home: Path | None = None,
-        width: int = DEFAULT_WIDTH,
+        policy: Policy | None = None,
         aside: Aside = in_thread,
         minds: Minds | None = None,
         servers: Mapping[str, Declared] | None = None,
+        launch: Launch | None = None,
+        audit: Audit | None = None,
+        upkeep: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self.roots = {name: _root(name, root) for name, root in (roots or {}).items()}
         self.tools = shipped()
@@ -97,17 +102,18 @@ class Orchestrator:
         )
         self._own = _worker(worker) if worker else None
         self._minds, self._declared = minds, servers or {}
-        self._planner, self._aside, self._width = planner, aside, width
-        self._given, self._home = journal, home or default_home()
+        self._planner, self._aside = planner, aside
+        self.policy, self._launch, self._audit = policy or Policy(), launch, audit
+        self._given, self._home, self._keep_text = journal, home or default_home(), keep_text
+        self._upkeep = upkeep
         self._stack = AsyncExitStack()
-        self._live: dict[str, Dispatch] = {}
-        self._listeners: dict[str, list[Told]] = {}
         self._untold: set[str] = set()
         self._anew: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
         disk = None if self._given else await self._stack.enter_async_context(open_journal(self._home))
-        self.journal = cast("Journal", self._given or disk)
+        kept = cast("Journal", self._given or disk)
+        self.journal = kept if self._keep_text else WithoutText(kept)
         if self._minds and self._minds.close:
             self._stack.push_async_callback(self._minds.close)
         self.mind = Mind(self._minds, self.journal) if self._minds else None
@@ -121,13 +127,18 @@ class Orchestrator:
             mind=self.mind,
             own=self._own,
             planner=self._planner,
+            audit=self._audit,
         )
         self.runs = Runs(self.journal, self._brains.worker)
         self.refs = Refs(self.runs)
         if self._processes:
             await self._stack.enter_async_context(self._processes)
         self._jobs = Jobs(await self._stack.enter_async_context(anyio.create_task_group()))
-        self._limiter = anyio.CapacityLimiter(self._width)
+        if self._upkeep:
+            self._jobs.group.start_soon(self._upkeep)
+        limiter = anyio.CapacityLimiter(self.policy.width)
+        check = None if self._keep_text else self._looked_up
+        self.running = Running(self.runs, self._jobs, self._brains, limiter, check, self._launch)
         return self
 
     async def __aexit__(
@@ -195,23 +206,29 @@ class Orchestrator:
         told: Told | None = None,
         submissions: bool = True,
         max_usd: float | None = None,
+        policy: Policy | None = None,
+        detach: bool = False,
     ) -> Run:
         """Start the plan's workers or go on waiting for them; the run as it then stands.
 
         Subtasks that take a mind wait for `submit`. With `retry` those that failed are done again; the call may be
         repeated until the run is done. `told` hears of what happens while this call waits. Without `submissions` it
-        does not wait for those once all other work has ended. `max_usd` holds the run to less than the ceiling.
+        does not wait for those once all other work has ended. `max_usd` holds the run to less than the ceiling, and
+        `policy` to less than the orchestrator's own. With `detach` the work is done in a process of its own, which
+        goes on when this one ends. A run that is done answers at once.
 
         Raises:
             UnknownNameError: if there is no such plan.
-            InputError: if the plan has errors.
+            InputError: if the plan has errors, or the run is going on here under another policy.
             KeyRefusedError: if it takes a model and the key is missing or refused; nothing was started.
+            CannotDoError: if no process can be started for it.
         """
         plan = await self.runs.plan(plan_id)
-        if errors := [p for p in plan.problems if p.level == "error"]:
-            msg = f"The plan {plan.id} cannot run: {errors[0].field}: {errors[0].problem}"
-            raise InputError(msg, field="plan_id", remedy=errors[0].remedy or "Plan again with that put right.")
+        _refuse_faulty(plan)
+        policy = self._checked_policy(plan, policy)
         run = run_of(plan.id)
+        if not retry and await self.runs.state(plan) is RunState.done:
+            return await self.view(plan)
         await self._brains.ready(plan, max_usd)
         await self.runs.open(plan)
         await self.runs.keep_directories(run, self._directories)
@@ -219,78 +236,40 @@ class Orchestrator:
             await self.runs.retry(plan)
             self._untold.add(run)
         going = (RunState.running, RunState.waiting) if submissions else (RunState.running,)
-        with self.heard(run, told):
-            return await self._waited(plan, wait, going)
-
-    def listen(self, run_id: str, told: Told) -> None:
-        """From now on `told` hears of what happens in that run in this process."""
-        self._listeners.setdefault(run_id, []).append(told)
-
-    @contextmanager
-    def heard(self, run_id: str, told: Told | None) -> Generator[None]:
-        """While it is entered, `told` hears of what happens in that run in this process."""
-        if told:
-            self.listen(run_id, told)
-        try:
-            yield
-        finally:
-            if told:
-                self._listeners[run_id].remove(told)
-
-    async def _waited(self, plan: Plan, wait: float | None, going: tuple[RunState, ...]) -> Run:
-        run = run_of(plan.id)
-        ended = await self.runs.state(plan) is RunState.done
-        job = None if ended else self._jobs.start(run, partial(self._run, plan))
-        with anyio.move_on_after(wait):
-            if job:
-                await job.outcome()
-            await until(partial(self._at_rest, plan, *going))
-        seen = await self.view(plan)
+        with self.running.heard(run, told):
+            go_on = self.running.go_on_apart if detach else self.running.go_on
+            seen = await go_on(plan, policy, wait, going)
         if seen.state is RunState.done:
             self._untold.discard(run)
         return seen
 
-    async def _run(self, plan: Plan) -> None:
-        run = run_of(plan.id)
-        attempts = await self.runs.attempts(plan)
-        worker = await self._brains.workers(plan)
-        dispatch = Dispatch(worker, self.journal, attempts, self._limiter, partial(self._tell, run))
-        dispatch.results.update(await self.runs.results(attempts))
-        self._live[run] = dispatch
-        presence = await self.journal.claim(f"{run}/at/{uuid4().hex}")
-        try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._stop_when_told, plan, dispatch)
-                await dispatch.run()
-                group.cancel_scope.cancel()
-        finally:
-            del self._live[run]
-            if isinstance(presence, Mine):
-                with anyio.CancelScope(shield=True):
-                    await self.journal.release(presence)
+    def _checked_policy(self, plan: Plan, asked: Policy | None) -> Policy:
+        """The policy of a dispatch; one that was asked for must be that of a run that is going on."""
+        if not asked:
+            return self.policy
+        policy = self.policy.tightened(asked)
+        known = [subtask.id for subtask in plan.subtasks]
+        if missing := [name for name in policy.enough_of if name not in known]:
+            raise _no_subtask(known, missing[0], "enough_of")
+        self.running.refuse_another(plan, policy)
+        return policy
 
-    async def _stop_when_told(self, plan: Plan, dispatch: Dispatch) -> None:
-        key = await self._cancel_key(plan)
-        await until(partial(self.journal.recall, key), STOP_SECONDS)
-        dispatch.stop()
-
-    async def _at_rest(self, plan: Plan, *going: RunState) -> bool:
-        live = self._live.get(run_of(plan.id))
-        state = self.runs.seen(plan, live.results, running=True).state if live else await self.runs.state(plan)
-        return state not in going
-
-    def _tell(self, run: str, event: Event) -> None:
-        for told in self._listeners.get(run, ()):
-            told(event)
+    def listen(self, run_id: str, told: Told) -> None:
+        """From now on `told` hears of what happens in that run in this process."""
+        self.running.listen(run_id, told)
 
     async def view(self, plan: Plan) -> Run:
         """The plan's run as it stands, from memory where it is going on in this process."""
-        run = run_of(plan.id)
-        if live := self._live.get(run):
-            return await self.runs.priced(self.runs.seen(plan, live.results, running=True))
-        seen = await self.runs.view(plan)
-        starting = seen.state is RunState.interrupted and self._jobs.going(run)
-        return seen.model_copy(update={"state": RunState.running}) if starting else seen
+        return await self.running.view(plan)
+
+    async def ended_with(self, plan: Plan) -> Run:
+        """The plan's run as it stands once all that goes on here has been cut off, as leaving does it."""
+        self._jobs.group.cancel_scope.cancel()
+        seen: list[Run] = []
+        with anyio.CancelScope(shield=True):
+            await self._jobs.ended()
+            seen.append(await self.runs.view(plan))
+        return seen[0]
 
     async def cancel(self, run_id: str) -> Run:
         """Stop a run wherever it is going on. What has ended stays; the rest is cancelled or skipped.
@@ -298,21 +277,19 @@ class Orchestrator:
         Raises:
             UnknownNameError: if there is no such run.
         """
+        return await self.running.cancel(await self.runs.plan(run_id))
+
+    async def allow(self, run_id: str) -> None:
+        """From now on the run may spend all that the ceilings allow, whatever less a caller asked for before.
+
+        For a person to call; no tool does.
+
+        Raises:
+            UnknownNameError: if there is no such run.
+        """
         plan = await self.runs.plan(run_id)
-        await self.journal.record(await self._cancel_key(plan), "true")
-        if live := self._live.get(run_of(plan.id)):
-            live.stop()
-        with anyio.move_on_after(CANCEL_SECONDS):
-            await anyio.amap(self._skip, await self.runs.attempts(plan))
-        return await self.runs.view(plan)
-
-    async def _skip(self, attempt: Attempt) -> None:
-        reason = "the run was cancelled before it started"
-        skipped = Result(subtask=attempt.subtask.id, status=Status.skipped, reason=reason, attempt=attempt.number)
-        await once(self.journal, attempt.key, partial(_given, skipped.model_dump_json()))
-
-    async def _cancel_key(self, plan: Plan) -> str:
-        return f"{run_of(plan.id)}/cancelled/{await self.runs.round(plan)}"
+        if self.mind:
+            await self.mind.lift(run_of(plan.id))
 
     # -- submit -------------------------------------------------------------------------------------------------
 
@@ -328,7 +305,7 @@ class Orchestrator:
         plan = await self.runs.plan(plan_id)
         attempt = _attempt(await self.runs.attempts(plan), subtask_id)
         read, refused = read_findings(given.findings)
-        checked = await self._checked(attempt.subtask, read, given.text)
+        checked = await self._looked_up(attempt.subtask, read, given.text)
         await self.runs.open(plan)
         mine = await self.journal.claim(attempt.key)
         if not isinstance(mine, Mine):
@@ -349,8 +326,11 @@ class Orchestrator:
                 await self.journal.release(mine)
         return Receipt(accepted, refused, result)
 
-    async def _checked(self, subtask: Subtask, findings: tuple[Finding, ...], text: str) -> tuple[Finding, ...]:
-        unchecked = Result(subtask=subtask.id, status=Status.partial, reason="arriving", findings=findings, text=text)
+    async def _looked_up(self, subtask: Subtask, findings: Sequence[Finding], text: str = "") -> tuple[Finding, ...]:
+        """The findings, each quote compared with its source where that is within reach."""
+        unchecked = Result(
+            subtask=subtask.id, status=Status.partial, reason="arriving", findings=tuple(findings), text=text
+        )
         places = {subtask.id: subtask.scope.places} if subtask.scope.places else {}
         (result,) = await self._aside(lambda: verified((unchecked,), self.roots, places))
         return result.findings
@@ -384,6 +364,7 @@ class Orchestrator:
             UnknownNameError: if there is no such run.
             InputError: if `max_chars` is out of bounds.
             CannotDoError: if nothing has come in yet, or there is no model to write.
+            NothingUsableError: if what has come in holds nothing that can be built on.
         """
         writer = self._brains.writer(compose)
         if not MIN_REPORT_CHARS <= max_chars <= MAX_REPORT_CHARS:
@@ -392,7 +373,7 @@ class Orchestrator:
         plan = await self.runs.plan(run_id)
         deadline = anyio.current_time() + wait if wait is not None else None
         with anyio.move_on_after(wait) as waiting:
-            await until(partial(self._at_rest, plan, RunState.running), POLL_SECONDS)
+            await until(partial(self.running.at_rest, plan, RunState.running), POLL_SECONDS)
         if waiting.cancelled_caught:
             return None
         attempts = await self.runs.attempts(plan)
@@ -400,6 +381,8 @@ class Orchestrator:
         if not results:
             msg = f"Nothing has come in for {run_of(plan.id)} yet."
             raise CannotDoError(msg, field="run_id", remedy=f"Call dispatch with plan_id {plan.id}, or submit first.")
+        if not any(result.usable for result in results.values()):
+            raise unusable(await self.view(plan), results)
         asked = question or plan.task.task
         report_id = "s-" + digest(run_of(plan.id), asked, str((max_chars, writer)), self._where, _stand(results))
         work = partial(
@@ -425,6 +408,7 @@ class Orchestrator:
         writer: Compose,
         run: str,
     ) -> str:
+        await self.journal.record(f"{run}/reports/{report_id}", "{}")  # for pruning: whose report it is
         report = await synthesize(
             question,
             subtasks,
@@ -448,7 +432,10 @@ class Orchestrator:
         run = await self.runs.open(plan)
 
         async def keep(one: Handed) -> None:
-            await self.journal.record(f"{run}/results/{one.result.subtask}/001", one.result.model_dump_json())
+            result = one.result
+            if not self._keep_text:
+                (result,) = await self._aside(lambda: verified((one.result,), self.roots, {}))
+            await self.journal.record(f"{run}/results/{result.subtask}/001", result.model_dump_json())
 
         await anyio.amap(keep, handed)
         return run
@@ -467,17 +454,22 @@ def _anew(task: Task, where: str) -> str:
     return "p-" + digest(task.model_dump_json(), where, uuid4().hex)
 
 
-async def _given(value: str) -> str:
-    return value
+def _refuse_faulty(plan: Plan) -> None:
+    if errors := [p for p in plan.problems if p.level == "error"]:
+        msg = f"The plan {plan.id} cannot run: {errors[0].field}: {errors[0].problem}"
+        raise InputError(msg, field="plan_id", remedy=errors[0].remedy or "Plan again with that put right.")
 
 
 def _attempt(attempts: Iterable[Attempt], subtask_id: str) -> Attempt:
     known = {attempt.subtask.id: attempt for attempt in attempts}
     if subtask_id in known:
         return known[subtask_id]
-    near = ", ".join(list(known)[:20])
-    msg = f"The plan has no subtask {subtask_id[:80]}."
-    raise UnknownNameError(msg, field="subtask_id", remedy=f"Use one of: {near}.")
+    raise _no_subtask(known, subtask_id, "subtask_id")
+
+
+def _no_subtask(known: Iterable[str], name: str, field: str) -> UnknownNameError:
+    msg = f"The plan has no subtask {name[:80]}."
+    return UnknownNameError(msg, field=field, remedy=f"Use one of: {', '.join(list(known)[:20])}.")
 
 
 def _taken(attempt: Attempt, claim: Done | Busy) -> SettledError:

@@ -38,6 +38,8 @@ class Draft(Value):
         tools: defaults to what its checks need, or to all file tools.
         checks: inspections that answer it without a model.
         web: whether it may search and fetch pages.
+        depends_on: ids of drafts that must end first; it is told what they came to.
+        if_unmet: if one of those gives nothing usable: `skip` it, or `run` it with the gap stated.
     """
 
     id: Id | None = None
@@ -51,6 +53,7 @@ class Draft(Value):
     checks: Annotated[tuple[Id, ...], Field(max_length=50)] = ()
     web: bool = False
     depends_on: Annotated[tuple[Id, ...], Field(max_length=200)] = ()
+    if_unmet: Literal["skip", "run"] = "skip"
 
 
 class Task(Value):
@@ -165,7 +168,10 @@ class Run(Value):
         total: subtasks in the plan.
         counts: ended subtasks by status.
         waiting_for: ids of subtasks that have no result yet.
-        usd: what it has cost so far.
+        usable: of the ended ones, how many gave something that can be built on.
+        usd: what it has cost so far; tokens: what fanfold's own models have read and written for it.
+        multiple: those tokens over what one agent would have taken for the whole task, as the estimate takes it; 0
+            where no model of fanfold's own was asked.
     """
 
     id: Id
@@ -174,7 +180,10 @@ class Run(Value):
     total: Count
     counts: dict[Status, Count]
     waiting_for: tuple[Id, ...] = ()
+    usable: Count = 0
     usd: Dollars = 0.0
+    tokens: Count = 0
+    multiple: Annotated[float, Field(ge=0)] = 0.0
 
     @property
     def ended(self) -> int:

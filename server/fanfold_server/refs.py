@@ -4,19 +4,23 @@
 runs                    recent runs, newest first
 p-…                     a plan           p-…/<subtask>         what its worker is told
 r-…                     a run            r-…/<subtask>         its result         r-…/<subtask>/text   its prose
+r-…/events              what happened when
 s-…                     a report         s-…/ledger            one line for each finding
 s-…/spans               stretches of raw text, drawn or not    s-…/json           the whole report
 ```
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from fanfold_server.dispatch.events import Event
+from fanfold_server.dispatch.trail import recorded
 from fanfold_server.planning import worker_prompt
 from fanfold_server.records import Plan, Report, Run
-from fanfold_server.runs import Runs
+from fanfold_server.runs import Runs, run_of
 from fanfold_workers.contract import Evidence, Finding, Result, Usage
 from fanfold_workers.errors import FanfoldError, InputError, UnknownNameError
 
@@ -92,8 +96,12 @@ class Refs:
     async def recent(self, count: int = 20) -> list[tuple[float, Plan, Run]]:
         """The latest runs, newest first: when each began, its plan, and how it stands."""
         entries = await self.runs.journal.entries("runs/", newest=count)
-        plans = [(entry.at, await self.runs.plan(entry.key.removeprefix("runs/"))) for entry in entries]
-        return [(at, plan, await self.runs.view(plan)) for at, plan in plans]
+        seen: list[tuple[float, Plan, Run]] = []
+        for entry in entries:
+            with suppress(UnknownNameError):  # pruned just now
+                plan = await self.runs.plan(entry.key.removeprefix("runs/"))
+                seen.append((entry.at, plan, await self.runs.view(plan)))
+        return seen
 
     async def _recent(self) -> str:
         lines = [
@@ -107,12 +115,15 @@ class Refs:
             return "\n".join(_plan_lines(plan))
         for subtask in plan.subtasks:
             if subtask.id == subtask_id:
-                return worker_prompt(subtask, plan.id)
+                prior, absent = await self.runs.prior(plan, subtask)
+                return worker_prompt(subtask.model_copy(update={"prior": prior}), plan.id, absent)
         missing = f"{plan_id}/{subtask_id}"
         raise _nothing(missing)
 
     async def _run(self, run_id: str, rest: str) -> str:
         plan = await self.runs.plan(run_id)
+        if rest == "events":
+            return "\n".join(_event_lines(await recorded(self.runs.journal, run_of(plan.id)))) or "Nothing yet."
         results = await self.runs.gathered(await self.runs.attempts(plan))
         subtask_id, _, part = rest.partition("/")
         if not rest:
@@ -144,6 +155,12 @@ def standing(run: Run) -> str:
     """How a run stands, in a few words: `done 48/50 (ok 47, failed 1)`."""
     counts = ", ".join(f"{status} {count}" for status, count in run.counts.items())
     return f"{run.state} {run.ended}/{run.total}" + (f" ({counts})" if counts else "")
+
+
+def spending(plan: Plan, run: Run) -> str:
+    """What a run has cost, against what was estimated: `$0.4213 (estimated $0.10 to $0.80; 3.1 x one agent)`."""
+    e = plan.estimate
+    return f"${run.usd:.4f} (estimated ${e.usd_low:.2f} to ${e.usd_high:.2f}; {run.multiple:g} x one agent)"
 
 
 def _nothing(ref: str) -> FanfoldError:
@@ -184,13 +201,22 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
 
 def _run_lines(plan: Plan, run: Run, results: dict[str, Result]) -> Iterator[str]:
     yield f"{run.id}: {standing(run)}. Plan {plan.id}: {plan.task.task[:500]}"
+    if run.tokens:
+        yield f"Spent {spending(plan, run)}, {run.tokens:,} tokens. What happened when: {run.id}/events."
     for subtask in plan.subtasks:
         result = results.get(subtask.id)
         if not result:
             yield f"- {subtask.id}: {subtask.title}: no result yet"
             continue
-        what = f"{result.status}, {len(result.findings)} findings, {result.seconds:.1f} s"
+        what = f"{result.status}, {len(result.findings)} findings, {result.seconds:.1f} s{_in_short(result)}"
         yield f"- {subtask.id}: {subtask.title}: {what}" + (f" ({result.reason})" if result.reason else "")
+
+
+def _in_short(result: Result) -> str:
+    seen, usage = result.examined, result.usage
+    looked = f", {seen.done} of {seen.in_scope} {seen.unit}" if seen.in_scope else ""
+    cost = f", ${usage.usd:.4f}" if usage.usd else ""
+    return looked + cost + (f", attempt {result.attempt}" if result.attempt > 1 else "")
 
 
 def _result_lines(result: Result) -> Iterator[str]:
@@ -227,6 +253,12 @@ def _finding_lines(finding: Finding) -> Iterator[str]:
 def _evidence(evidence: Evidence) -> str:
     where = f"{evidence.source} {evidence.locator}".strip()
     return f"{where} [{evidence.verdict}] {' '.join(evidence.quote.split())[:300]}"
+
+
+def _event_lines(events: Sequence[tuple[float, Event]]) -> Iterator[str]:
+    for at, event in events:
+        when = datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S.%f")[:-3]
+        yield f"{when}  {event.subtask}  {event.line()}"
 
 
 def _ledger_lines(report: Report) -> Iterator[str]:

@@ -2,24 +2,29 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from fanfold_server.dispatch.attempt import Attempt
 from fanfold_server.dispatch.notes import noted
-from fanfold_server.records import Plan, Run, RunState
-from fanfold_workers.contract import MAX_TEXT_CHARS, Result, Status, Subtask
-from fanfold_workers.errors import UnknownNameError
+from fanfold_server.records import Estimate, Plan, Run, RunState
+from fanfold_workers.contract import MAX_REASON_CHARS, MAX_TEXT_CHARS, Prior, Result, Status, Subtask
+from fanfold_workers.errors import NothingUsableError, UnknownNameError
 from fanfold_workers.journal import Journal
 from fanfold_workers.work import Worker, doer
 
 RETRIED = frozenset(Status) - {Status.ok, Status.partial}
 """Statuses that a retry does again. Partial work is as done as its scope allows."""
 
+CUT = frozenset({Status.cancelled, Status.timed_out, Status.over_budget})
+"""Of those, how a worker ends that could have gone on: a retry goes on with its conversation."""
+
 _IDS = TypeAdapter(list[str])
+_AGAIN = TypeAdapter(dict[str, bool])
+"""What a retry does again: by subtask, whether it goes on with the conversation of the try before."""
 _DIRECTORIES = TypeAdapter(dict[str, Path])
 
 
@@ -87,18 +92,35 @@ class Runs:
     async def attempts(self, plan: Plan) -> tuple[Attempt, ...]:
         """The try that counts of each subtask, in plan order."""
         run = run_of(plan.id)
-        retries = await self.journal.entries(f"{run}/retries/")
-        tries = Counter(subtask for entry in retries if entry.value for subtask in _IDS.validate_json(entry.value))
-        return tuple(Attempt(run, subtask, 1 + tries[subtask.id]) for subtask in plan.subtasks)
+        last = {subtask.id: Attempt(run, subtask) for subtask in plan.subtasks}
+        for entry in await self.journal.entries(f"{run}/retries/"):
+            for name, goes_on in _again(entry.value or "{}").items():
+                before = last[name]
+                origin = (before.origin or before.number) if goes_on else 0
+                last[name] = replace(before, number=before.number + 1, origin=origin)
+        return tuple(last.values())
 
     async def retry(self, plan: Plan) -> None:
-        """Raise the attempt of every subtask that failed, once, however many ask at the same time."""
+        """Raise the attempt of every subtask that failed, once, however many ask at the same time.
+
+        Whoever was cut off goes on where he was: nothing that was paid for is asked again. Whoever failed begins
+        anew.
+        """
         attempts = await self.attempts(plan)
         results = await self.results(attempts)
-        again = [a.subtask.id for a in attempts if _status(results, a) in RETRIED]
+        again = {
+            a.subtask.id: await self._can_go_on(a, results[a.subtask.id])
+            for a in attempts
+            if _status(results, a) in RETRIED
+        }
         if again:
             number = await self.round(plan)
-            await self.journal.record(f"{run_of(plan.id)}/retries/{number:03}", _IDS.dump_json(again).decode())
+            await self.journal.record(f"{run_of(plan.id)}/retries/{number:03}", _AGAIN.dump_json(again).decode())
+
+    async def _can_go_on(self, attempt: Attempt, result: Result) -> bool:
+        if result.status not in CUT:
+            return False
+        return bool(await self.journal.entries(attempt.place("turns") + "/", keys_only=True))
 
     async def round(self, plan: Plan) -> int:
         """How often the run was retried."""
@@ -114,12 +136,36 @@ class Runs:
         return {subtask: Result.model_validate_json(value) for subtask, value in found if value}
 
     async def gathered(self, attempts: tuple[Attempt, ...]) -> dict[str, Result]:
-        """The Results so far, with what unfinished workers noted as partial ones."""
+        """The Results so far, in plan order, with what unfinished workers noted as partial ones.
+
+        Where a try gave nothing usable, an earlier one that did stands in for it.
+        """
         results = await self.results(attempts)
         for attempt in attempts:
-            if attempt.subtask.id not in results and (partial := await self._unfinished(attempt)):
-                results[attempt.subtask.id] = partial
-        return results
+            name = attempt.subtask.id
+            if name not in results and (partial := await self._unfinished(attempt)):
+                results[name] = partial
+            latest = results.get(name)
+            if attempt.number > 1 and not (latest and latest.usable) and (earlier := await self._earlier(attempt)):
+                results[name] = _standing_in(earlier, latest)
+        return {a.subtask.id: results[a.subtask.id] for a in attempts if a.subtask.id in results}
+
+    async def _earlier(self, attempt: Attempt) -> Result | None:
+        """The latest usable Result of a try before this one."""
+        for number in range(attempt.number - 1, 0, -1):
+            value = await self.journal.recall(replace(attempt, number=number).key)
+            if value and (result := Result.model_validate_json(value)).usable:
+                return result
+        return None
+
+    async def prior(self, plan: Plan, subtask: Subtask) -> tuple[tuple[Prior, ...], list[str]]:
+        """What the subtask's prerequisites came to, and the ids of those that have not ended."""
+        if not subtask.depends_on:
+            return (), []
+        attempts = {a.subtask.id: a for a in await self.attempts(plan)}
+        results = await self.results(tuple(attempts[name] for name in subtask.depends_on if name in attempts))
+        prior = tuple(Prior(title=attempts[name].subtask.title, result=result) for name, result in results.items())
+        return prior, [name for name in subtask.depends_on if name not in results]
 
     async def texts(self, attempt: Attempt) -> list[str]:
         """The prose that came with incomplete submissions, in order."""
@@ -145,43 +191,88 @@ class Runs:
     async def view(self, plan: Plan) -> Run:
         """The plan's run as it stands."""
         results = await self.results(await self.attempts(plan))
-        return await self.priced(self.seen(plan, results, running=await self._attended(plan)))
+        running = await self.attended(plan)
+        seen = self.seen(plan, results, taken=await self._taken(plan), running=running)
+        return await self.priced(plan, seen)
 
-    async def priced(self, run: Run) -> Run:
+    async def priced(self, plan: Plan, run: Run) -> Run:
         """The run with all that was spent on it: planning, workers however they ended, the report."""
         spent = (await self.journal.standing(run.id)).spent
-        return run.model_copy(update={"usd": spent.usd}) if spent.micros else run
+        if not spent.tokens:
+            return run
+        multiple = spent.tokens / agent if (agent := one_agent(plan.estimate)) else 0.0
+        return run.model_copy(update={"usd": spent.usd, "tokens": spent.tokens, "multiple": round(multiple, 1)})
 
     async def state(self, plan: Plan) -> RunState:
         """The state of the plan's run, without reading any Result."""
         entries = await self.journal.entries(f"{run_of(plan.id)}/results/", keys_only=True)
         recorded = {entry.key for entry in entries if entry.value is not None}
         waiting = [a.subtask for a in await self.attempts(plan) if a.key not in recorded]
-        return self._state(waiting, running=await self._attended(plan))
+        running = await self.attended(plan)
+        taken = () if running or not waiting else await self._taken(plan)
+        return self._state(waiting, taken, running=running)
 
-    async def _attended(self, plan: Plan) -> bool:
+    async def attended(self, plan: Plan) -> bool:
+        """Whether somebody living is at it."""
         return bool(await self.journal.entries(f"{run_of(plan.id)}/at/", keys_only=True))
 
-    def _state(self, waiting: Sequence[Subtask], *, running: bool) -> RunState:
+    async def take(self, plan: Plan, worker: Worker) -> None:
+        """Record which subtasks a worker here takes, for whoever looks at the run without that worker."""
+        taken = [subtask.id for subtask in plan.subtasks if worker.accepts(subtask)]
+        await self.journal.record(f"{run_of(plan.id)}/taken/{digest(*taken)}", _IDS.dump_json(taken).decode())
+
+    async def _taken(self, plan: Plan) -> frozenset[str]:
+        entries = await self.journal.entries(f"{run_of(plan.id)}/taken/")
+        return frozenset(name for entry in entries if entry.value for name in _IDS.validate_json(entry.value))
+
+    def _state(self, waiting: Sequence[Subtask], taken: Collection[str], *, running: bool) -> RunState:
         if not waiting:
             return RunState.done
         if running:
             return RunState.running
-        accepted = any(self.worker.accepts(subtask) for subtask in waiting)
-        return RunState.interrupted if accepted else RunState.waiting
+        ours = any(subtask.id in taken or self.worker.accepts(subtask) for subtask in waiting)
+        return RunState.interrupted if ours else RunState.waiting
 
-    def seen(self, plan: Plan, results: Mapping[str, Result], *, running: bool) -> Run:
-        """The run as these Results make it."""
+    def seen(self, plan: Plan, results: Mapping[str, Result], *, running: bool, taken: Collection[str] = ()) -> Run:
+        """The run as these Results make it. `taken`: subtasks that somebody's own workers do."""
         waiting = [subtask for subtask in plan.subtasks if subtask.id not in results]
         return Run(
             id=run_of(plan.id),
             plan=plan.id,
-            state=self._state(waiting, running=running),
+            state=self._state(waiting, taken, running=running),
             total=len(plan.subtasks),
             counts=dict(Counter(result.status for result in results.values())),
             waiting_for=tuple(subtask.id for subtask in waiting),
+            usable=sum(result.usable for result in results.values()),
             usd=sum(result.usage.usd for result in results.values()),
         )
+
+
+def one_agent(estimate: Estimate) -> float:
+    """Tokens that one agent would have taken for the whole task, as the plan's estimate takes it; 0 for none."""
+    return (estimate.tokens_low + estimate.tokens_high) / 2 / max(1.0, estimate.multiple)
+
+
+def unusable(run: Run, results: Mapping[str, Result]) -> NothingUsableError:
+    """The error that says of a run that nothing in it can be built on, and why."""
+    counts = ", ".join(f"{count} {status}" for status, count in run.counts.items())
+    reasons = Counter(result.reason for result in results.values()).most_common(2)
+    why = "; ".join(f"{count} x {reason[:300]}" for reason, count in reasons)
+    msg = f"None of the {run.total} subtasks of {run.id} gave anything usable: {counts} ({why})."
+    remedy = f"Put that right, then dispatch {run.plan} with retry (fanfold resume {run.id} --retry)."
+    return NothingUsableError(msg, field="run_id", remedy=remedy)
+
+
+def _standing_in(earlier: Result, latest: Result | None) -> Result:
+    """What an earlier try found, in place of a later one that gave nothing."""
+    later = f"{latest.status}: {latest.reason}" if latest else "not ended"
+    reason = f"{earlier.reason}; tried again: {later}"[:MAX_REASON_CHARS]
+    return earlier.model_copy(update={"reason": reason})
+
+
+def _again(value: str) -> dict[str, bool]:
+    """What a retry did again; before tries could go on, only ids were recorded."""
+    return dict.fromkeys(_IDS.validate_json(value), False) if value.startswith("[") else _AGAIN.validate_json(value)
 
 
 def _status(results: Mapping[str, Result], attempt: Attempt) -> Status | None:

@@ -10,6 +10,7 @@ import anyio
 import pytest
 from trio.testing import MockClock
 
+from fanfold_server.dispatch.policy import Policy
 from fanfold_server.minds import Minds, Seat, today
 from fanfold_server.orchestrator import Orchestrator
 from fanfold_server.records import Draft, RunState, Task
@@ -175,7 +176,7 @@ async def test_a_run_keeps_a_share_for_its_report():
 
 async def test_the_days_ceiling_holds_over_runs():
     house = House()
-    async with house.fanfold(max_usd_per_day=0.17) as it:
+    async with house.fanfold(max_usd_per_day=0.171) as it:
         await it.plan(TASK)
         with pytest.raises(OverBudgetError, match="max_usd_per_day: The next call may cost"):
             await it.plan(Task(task="And how often do they try again?"))
@@ -235,3 +236,133 @@ async def test_the_estimate_is_in_dollars_of_the_workers_model():
         estimate = (await it.plan(TASK)).estimate
     assert 0 < estimate.usd_low < estimate.usd_high
     assert "3 workers on cheap" in estimate.basis
+
+
+# -- cut off, retried, allowed more ---------------------------------------------------------------------------------
+
+
+async def test_a_retry_goes_on_where_a_worker_was_cut_off_and_asks_nothing_again():
+    house = House()
+    async with house.fanfold() as it:
+        plan = await it.plan(TASK)
+        cut = await it.dispatch(plan.id, policy=Policy(run_seconds=2.5))
+        asked = len(house.asked)
+        run = await it.dispatch(plan.id, retry=True)
+        results = await it.runs.results(await it.runs.attempts(plan))
+    # One worker goes first, for the cache's sake, and is done; of the others the second call was in flight.
+    assert cut.counts == {Status.ok: 1, Status.timed_out: 2}
+    assert run.counts == {Status.ok: 3}
+    assert len(house.asked) - asked == 2
+    assert sorted((result.attempt, result.usage.model_calls) for result in results.values()) == [
+        (1, 2),
+        (2, 2),
+        (2, 2),
+    ]
+
+
+async def test_a_retry_of_what_failed_begins_anew_and_replays_nothing():
+    refusals = [saying("No.", stop="refusal", usage=USED)] * 3
+    house = House(worker=lambda ask: refusals.pop() if refusals else look(ask))
+    async with house.fanfold() as it:
+        plan = await it.plan(TASK)
+        refused = await it.dispatch(plan.id)
+        run = await it.dispatch(plan.id, retry=True)
+    assert refused.counts == {Status.refused: 3}
+    assert run.counts == {Status.ok: 3}
+    assert house.roles() == ["lead", *["worker"] * 9]
+
+
+async def test_at_the_edge_of_its_money_a_run_starts_nothing_new_and_goes_on_once_it_may_spend_more():
+    house = House()
+    drafts = tuple(Draft(title=name, objective="How long?", places=(f"code:{name}",)) for name in ("ash", "beech"))
+    # A worker's call may cost 0.029 at worst, and costs 0.0015; workers may spend 85 %.
+    async with house.fanfold(max_usd_per_run=0.037) as it:
+        plan = await it.plan(Task(task="How long?", subtasks=drafts * 2))
+        run = await it.dispatch(plan.id, policy=Policy(width=1))
+        reasons = {r.status: r.reason for r in (await it.runs.results(await it.runs.attempts(plan))).values()}
+    assert run.counts == {Status.ok: 2, Status.over_budget: 1, Status.skipped: 1}
+    why = r"\$0\.00\d\d of the \$0\.031\d that workers may spend were spent before it started; raise max_usd_per_run"
+    assert re.fullmatch(why, reasons[Status.skipped])
+    asked = len(house.asked)
+    async with house.fanfold(max_usd_per_run=1) as it:
+        again = await it.dispatch(plan.id, retry=True)
+    assert again.counts == {Status.ok: 4}
+    assert len(house.asked) - asked <= 4
+
+
+async def test_what_a_caller_lowered_stays_low_until_a_person_allows_more():
+    house = House()
+    async with house.fanfold() as it:
+        plan = await it.plan(TASK)
+        low = await it.dispatch(plan.id, max_usd=0.001)
+        still = await it.dispatch(plan.id, retry=True, max_usd=50)
+        await it.allow(low.id)
+        run = await it.dispatch(plan.id, retry=True)
+        await it.allow(low.id)
+        assert it.mind is not None
+        await it.mind.lower(low.id, 0.001)
+        (limit, _) = it.mind.purse(low.id)
+    assert low.counts == still.counts == {Status.over_budget: 3}
+    assert run.counts == {Status.ok: 3}
+    assert limit.limit.micros == 1_000
+
+
+async def test_a_worker_that_leans_on_another_is_told_what_it_found_and_can_read_the_rest():
+    def answer(ask: Ask) -> Reply:
+        return read_more(ask) if "<given>" in ask.turns[0].text else look(ask)  # type: ignore[union-attr]
+
+    def read_more(ask: Ask) -> Reply:
+        if len(ask.turns) == 1:
+            return calling(("read_again", {"ref": "given", "offset": 4}), usage=USED)
+        seen = ask.turns[2].answers[0].text  # type: ignore[union-attr]
+        return calling(("report", {"summary": seen.splitlines()[1], "gaps": []}), usage=USED)
+
+    house = House(worker=answer)
+    drafts = (
+        Draft(id="s1", title="ash", objective="How long?", places=("code:ash",)),
+        Draft(id="s2", title="both", objective="How long in all?", places=("code:ash",), depends_on=("s1",)),
+    )
+    async with house.fanfold() as it:
+        plan = await it.plan(Task(task="How long?", subtasks=drafts))
+        run = await it.dispatch(plan.id)
+        results = await it.runs.results(await it.runs.attempts(plan))
+    told = house.asked[2].turns[0].text  # type: ignore[union-attr]
+    assert "s1, ash: ok\nTIMEOUT = 1\n- code:ash: TIMEOUT = 1.\n    code:ash/settings.py L1: TIMEOUT = 1" in told
+    assert run.counts[Status.ok] >= 1
+    assert "TIMEOUT" in results["s2"].summary or "ash" in results["s2"].summary
+
+
+async def test_who_looks_without_the_models_sees_that_a_killed_run_of_models_was_interrupted():
+    house = House()
+    async with house.fanfold() as it:
+        plan = await it.plan(TASK)
+        await it.dispatch(plan.id, wait=0.5)
+    async with Orchestrator(journal=house.journal, aside=inline) as looker:
+        seen = await looker.view(plan)
+    assert seen.state is RunState.interrupted
+
+
+async def test_a_run_that_is_done_answers_without_asking_for_a_key():
+    house = House()
+    async with house.fanfold() as it:
+        plan = await it.plan(OWN)
+        await it.dispatch(plan.id)
+
+    async def refused() -> None:
+        raise KeyRefusedError("The key is refused.", field="ANTHROPIC_API_KEY", remedy="Copy it again.")
+
+    async with house.fanfold(worker=Seat(FunctionModel(house.answer), WORKER, sizes=refused)) as it:
+        assert (await it.dispatch(plan.id)).counts == {Status.ok: 1}
+
+
+async def test_what_a_run_has_cost_is_set_against_the_estimate_and_one_agent():
+    house = House()
+    async with house.fanfold() as it:
+        plan = await it.plan(TASK)
+        run = await it.dispatch(plan.id)
+        shown = await it.refs.text(run.id)
+    one = (plan.estimate.tokens_low + plan.estimate.tokens_high) / 2 / 3
+    assert (run.tokens, run.multiple) == (7 * 1_100, round(7 * 1_100 / one, 1))
+    assert f"Spent ${run.usd:.4f} (estimated $" in shown
+    assert f"{run.multiple:g} x one agent), 7,700 tokens" in shown
+    assert re.search(r"s1: ash: ok, 1 findings, \d\.0 s, 1 of 1 files, \$0\.0030", shown)

@@ -13,7 +13,7 @@ import pytest
 import trio.testing
 from dirty_equals import IsNow
 
-from fanfold_server.store import open_journal
+from fanfold_server.store import WithoutText, open_journal
 from fanfold_workers.errors import InputError
 from fanfold_workers.journal import MAX_POLL_SECONDS, Busy, Done, Entry, Journal, MemoryJournal, Mine, once
 
@@ -21,10 +21,10 @@ VIRTUAL = pytest.param(("trio", {"clock": trio.testing.MockClock(autojump_thresh
 NOW = IsNow(unix_number=True, delta=60)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "without text"])
 async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Journal, None]:
-    if request.param == "memory":
-        yield MemoryJournal()
+    if request.param != "sqlite":
+        yield MemoryJournal() if request.param == "memory" else WithoutText(MemoryJournal())
         return
     async with open_journal(tmp_path / "home") as journal:
         yield journal

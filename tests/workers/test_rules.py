@@ -12,6 +12,7 @@ from fanfold_workers.rules import RulesWorker
 from fanfold_workers.tools.files import Files
 from fanfold_workers.tools.roots import MemoryRoot
 from fanfold_workers.tools.toolbox import Answer, Inspect, Tool
+from fanfold_workers.work import Step
 
 
 @pytest.fixture
@@ -24,11 +25,15 @@ class Kept:
     """Notes in a list."""
 
     findings: list[Finding] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
 
     async def found(self, *findings: Finding) -> tuple[Finding, ...]:
         noted = numbered("s1", findings, len(self.findings) + 1)
         self.findings.extend(noted)
         return noted
+
+    def step(self, step: Step) -> None:
+        self.steps.append(step)
 
 
 def sighted(files: Files, args: Inspect) -> Answer:

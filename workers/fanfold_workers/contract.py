@@ -108,32 +108,8 @@ class Limits(Value):
     tokens: Annotated[int, Field(ge=1_000, le=1_000_000_000)] = 2_000_000
 
 
-class Subtask(Value):
-    """One bounded, independent piece of a task: all that a worker is told.
-
-    Attributes:
-        id: unique in its plan.
-        title: one line for people.
-        objective: what to find out; the question a worker answers.
-        boundaries: what others cover, or what to leave alone.
-        expected: the form of a good answer.
-        item: the item of the task it stands for, "" if none.
-        checks: inspections by name that answer it without a model; empty if it takes a mind.
-        scope: what the worker may touch.
-        depends_on: ids of subtasks that must end first.
-        limits: where it must stop.
-    """
-
-    id: Id
-    title: Line
-    objective: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8_000)]
-    boundaries: Prose = ""
-    expected: Prose = ""
-    item: Annotated[str, StringConstraints(max_length=1_000)] = ""
-    checks: Annotated[tuple[Id, ...], Field(max_length=50)] = ()
-    scope: Scope = Scope()
-    depends_on: Annotated[tuple[Id, ...], Field(max_length=200)] = ()
-    limits: Limits = Limits()
+UNKEPT = "(not kept)"
+"""Stands for a quote that was looked up and is not on disk: evidence with it keeps the verdict it has."""
 
 
 class Evidence(Value):
@@ -258,6 +234,11 @@ class Result(Value):
             raise ValueError(msg)
         return self
 
+    @property
+    def usable(self) -> bool:
+        """Whether there is anything in it to build on: it ended ok, or it found or said something."""
+        return self.status is Status.ok or bool(self.findings or self.text.strip() or self.summary.strip())
+
     def _doubt(self) -> str:
         return doubt(self.examined, nothing=not (self.findings or self.text.strip() or self.summary.strip()))
 
@@ -277,6 +258,50 @@ class Result(Value):
         empty = nothing and not examined.done
         status = Status.failed if empty and reason else Status.partial if reason else Status.ok
         return cls(subtask=subtask, status=status, reason=reason, **fields)
+
+
+class Prior(Value):
+    """What a prerequisite came to, as a subtask that leans on it is told.
+
+    Attributes:
+        title: of the prerequisite.
+        result: its Result.
+    """
+
+    title: Line
+    result: Result
+
+
+class Subtask(Value):
+    """One bounded, independent piece of a task: all that a worker is told.
+
+    Attributes:
+        id: unique in its plan.
+        title: one line for people.
+        objective: what to find out; the question a worker answers.
+        boundaries: what others cover, or what to leave alone.
+        expected: the form of a good answer.
+        item: the item of the task it stands for, "" if none.
+        checks: inspections by name that answer it without a model; empty if it takes a mind.
+        scope: what the worker may touch.
+        depends_on: ids of subtasks that must end first; what they came to is handed on in `prior`.
+        if_unmet: what becomes of it if one of those gave nothing usable: `skip`, or `run` with the gap stated.
+        prior: what those came to, in the order of `depends_on`. The orchestrator fills it in when a worker starts.
+        limits: where it must stop.
+    """
+
+    id: Id
+    title: Line
+    objective: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8_000)]
+    boundaries: Prose = ""
+    expected: Prose = ""
+    item: Annotated[str, StringConstraints(max_length=1_000)] = ""
+    checks: Annotated[tuple[Id, ...], Field(max_length=50)] = ()
+    scope: Scope = Scope()
+    depends_on: Annotated[tuple[Id, ...], Field(max_length=200)] = ()
+    if_unmet: Literal["skip", "run"] = "skip"
+    prior: Annotated[tuple[Prior, ...], Field(max_length=200)] = ()
+    limits: Limits = Limits()
 
 
 def doubt(examined: Examined, *, nothing: bool) -> str:

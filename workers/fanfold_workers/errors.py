@@ -7,6 +7,7 @@ FanfoldError                what went wrong, in which field, and the remedy
 ├── ScopeError              a worker asked for a place or tool that its scope does not hold
 ├── CannotDoError           no engine at hand can do this task
 ├── SettledError            the subtask or run has ended already
+├── NothingUsableError      a run has ended, and nothing in it can be built on
 ├── OverBudgetError         a call might cost more than is left
 ├── ServerError             an MCP server whose tools a worker needs cannot be used
 ├── ModelError              a model gave no reply, or none that can be used
@@ -58,6 +59,10 @@ class CannotDoError(FanfoldError):
 
 class SettledError(FanfoldError):
     """Raised when the subtask or run has ended already and can take nothing more."""
+
+
+class NothingUsableError(FanfoldError):
+    """Raised when all subtasks of a run have ended and none gave anything that could be built on."""
 
 
 class OverBudgetError(FanfoldError):

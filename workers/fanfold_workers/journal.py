@@ -146,7 +146,8 @@ class MemoryJournal:
 
     async def release(self, mine: Mine, /) -> None:
         """See Journal."""
-        if self._claims.get(mine.key) == mine:
+        held = self._claims.get(mine.key)
+        if held and held.token == mine.token:
             del self._claims[mine.key], self._entries[mine.key]
         await _yield()
 

@@ -40,6 +40,9 @@ FINDING_SCHEMA: dict[str, Any] = {
 }
 """A finding as a caller writes it. It is read leniently, one by one, so that one slip does not cost the rest."""
 
+OURS = frozenset({"id", "verdict", "actual"})
+"""Fields that only fanfold fills in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -57,7 +60,8 @@ class Refused:
 def read_findings(given: Sequence[object]) -> tuple[tuple[Finding, ...], tuple[Refused, ...]]:
     """The findings that fit the contract, and why the others do not.
 
-    Severity and confidence may be left out (info, 0.5); ids and verdicts are ours to give and are ignored.
+    Severity and confidence may be left out (info, 0.5); ids and verdicts are ours to give and are ignored, so that
+    nobody outside can give evidence a verdict that no look at its source has earned.
     """
     read: list[Finding] = []
     refused: list[Refused] = []
@@ -79,15 +83,15 @@ def _json(item: object) -> str:
         raise ValueError(msg)
     fields = {str(key): value for key, value in cast("Mapping[str, object]", item).items() if key != "id"}
     evidence = fields.get("evidence")
-    if isinstance(evidence, list):
-        fields["evidence"] = [_without_verdict(part) for part in cast("list[object]", evidence)]
+    if isinstance(evidence, list | tuple):
+        fields["evidence"] = [_without_verdict(part) for part in cast("Sequence[object]", evidence)]
     return json.dumps(fields)
 
 
 def _without_verdict(part: object) -> object:
     if not isinstance(part, Mapping):
         return part
-    return {key: value for key, value in cast("Mapping[str, object]", part).items() if key != "verdict"}
+    return {key: value for key, value in cast("Mapping[str, object]", part).items() if key not in OURS}
 
 
 def _problems(where: str, error: ValidationError) -> list[Refused]:
@@ -97,7 +101,7 @@ def _problems(where: str, error: ValidationError) -> list[Refused]:
         text = problem["msg"]
         if problem["type"] == "extra_forbidden":
             known = Evidence if ".evidence[" in path else Finding
-            text = f"is not a field; use {', '.join(n for n in known.model_fields if n not in ('id', 'verdict'))}"
+            text = f"is not a field; use {', '.join(n for n in known.model_fields if n not in OURS)}"
         elif path.endswith(".severity"):
             text = f"must be one of {', '.join(Severity)}"
         found.append(Refused(where + path, text))

@@ -9,9 +9,10 @@ import anyio
 from fanfold_workers.aside import Aside, in_thread
 from fanfold_workers.contract import Examined, Line, Result, Status, Subtask, Usage
 from fanfold_workers.errors import FanfoldError
+from fanfold_workers.tools.audit import Audit, audited
 from fanfold_workers.tools.roots import Root
 from fanfold_workers.tools.toolbox import Answer, Runner, Tool, Toolbox
-from fanfold_workers.work import Notes
+from fanfold_workers.work import Notes, Step
 
 ENGINE = "rules"
 
@@ -25,12 +26,14 @@ class RulesWorker:
         roots: every configured root, by name.
         aside: where blocking work runs.
         runner: runs the tools instead, if there is one.
+        audit: hears of each call, if anybody should.
     """
 
     tools: Mapping[str, Tool[Any]]
     roots: Mapping[str, Root]
     aside: Aside = field(default=in_thread)
     runner: Runner | None = None
+    audit: Audit | None = None
 
     @property
     def engine(self) -> str:
@@ -44,11 +47,13 @@ class RulesWorker:
     async def work(self, subtask: Subtask, notes: Notes, /) -> Result:
         """Run each check, noting its findings at once. A check that fails leaves the others alone."""
         started = anyio.current_time()
-        toolbox = Toolbox(self.tools, self.roots, subtask.scope, self.aside, self.runner)
+        own = Toolbox(self.tools, self.roots, subtask.scope, self.aside, self.runner)
+        toolbox = audited(own, self.audit, notes)
         answers: list[Answer] = []
         failed: list[str] = []
         for check in subtask.checks:
             for under in self._unders(subtask, check):
+                notes.step(_step(check, under, answers))
                 try:
                     answer = await toolbox.call(check, {"question": subtask.objective, "under": under})
                 except FanfoldError as error:
@@ -62,6 +67,11 @@ class RulesWorker:
         """Where a check looks: everywhere at once, or at each project of a group by itself."""
         by_itself = check in self.tools and self.tools[check].project and len(subtask.scope.places) > 1
         return subtask.scope.places if by_itself else ("",)
+
+
+def _step(check: str, under: str, answers: list[Answer]) -> Step:
+    examined = _total([answer.examined for answer in answers])
+    return Step("tool", f"{check} {under}".strip(), examined, Usage(tool_calls=len(answers)))
 
 
 def _result(subtask: Subtask, answers: list[Answer], failed: list[str], seconds: float) -> Result:

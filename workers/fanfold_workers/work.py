@@ -1,10 +1,27 @@
 """The one seam to whoever does a subtask: a rules engine, a model, or a function of the user's own."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
-from .contract import Finding, Result, Subtask
+from .contract import Examined, Finding, Result, Subtask, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a worker is about to do, and how far it has come.
+
+    Attributes:
+        kind: turn (it asks its model); tool (it calls a tool).
+        note: which, in a few words.
+        examined: how much of its scope it has looked at.
+        usage: what it has used.
+    """
+
+    kind: Literal["turn", "tool"]
+    note: str
+    examined: Examined = field(default_factory=Examined)
+    usage: Usage = field(default_factory=Usage)
 
 
 class Notes(Protocol):
@@ -21,6 +38,10 @@ class Notes(Protocol):
 
     async def found(self, *findings: Finding) -> tuple[Finding, ...]:
         """Record findings durably, together; returns them with their ids."""
+        ...
+
+    def step(self, step: Step, /) -> None:
+        """Say what comes next: watchers hear of it, and the Result of whoever is cut off tells how far it was."""
         ...
 
 

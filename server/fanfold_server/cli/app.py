@@ -1,5 +1,7 @@
 """The commands and their options. What a command needs is imported when it runs: `fanfold serve` starts light."""
 
+import contextlib
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from .work import Wanted
 
 F = TypeVar("F", bound=Callable[..., object])
+
+TIDYING_SECONDS = 2.0
 
 _HOME, _VERBOSE, _SETTINGS = "fanfold.home", "fanfold.verbose", "fanfold.settings"
 
@@ -74,11 +78,21 @@ def _set_up(command: F) -> F:
         ("--lead-model",): ("ID", "The model that plans and composes (FANFOLD_LEAD_MODEL; claude-opus-5-5)."),
         ("--worker-model",): ("ID", "The model that does subtasks (FANFOLD_WORKER_MODEL; claude-sonnet-5-5)."),
         ("--max-usd", "--max-usd-per-run"): ("USD", "What a run may spend (FANFOLD_MAX_USD_PER_RUN; 5)."),
+        ("--worker-seconds",): ("SECONDS", "The longest a worker may take (FANFOLD_WORKER_SECONDS; its subtask's)."),
+        ("--run-seconds",): ("SECONDS", "The longest a dispatch may take (FANFOLD_RUN_SECONDS; none)."),
+        ("--enough",): ("SHARE", "Of its subtasks, what a run needs (FANFOLD_ENOUGH; 1)."),
+        ("--grace-seconds",): ("SECONDS", "What the others get after that (FANFOLD_GRACE_SECONDS; 30)."),
         ("--servers",): ("FILE", "MCP servers whose tools workers may use (FANFOLD_SERVERS; none)."),
+        ("--audit",): ("FILE", "Append a line of JSON for each call of a tool (FANFOLD_AUDIT; none)."),
     }
     for names, (metavar, text) in reversed(options.items()):
         command = click.option(*names, metavar=metavar, expose_value=False, callback=_set, help=text)(command)
     return command
+
+
+def _detaching(command: F) -> F:
+    text = "Leave it to a process of its own, and say its id."
+    return click.option("--detach", is_flag=True, help=text)(command)
 
 
 def _reporting(command: F) -> F:
@@ -133,6 +147,7 @@ def fanfold(context: click.Context) -> int | None:
 @click.option("--item", "items", multiple=True, help="A thing to look at; repeat it. What lies in the roots if none.")
 @click.option("--check", "checks", multiple=True, help="An inspection; repeat it. From the task's words if none.")
 @click.option("--max-workers", type=click.IntRange(1, 10_000), help="Split into at most that many subtasks.")
+@_detaching
 @_set_up
 @_reporting
 @_everywhere
@@ -142,6 +157,7 @@ def run(
     items: tuple[str, ...],
     checks: tuple[str, ...],
     max_workers: int | None,
+    detach: bool,
     question: str,
     max_chars: int,
     form: "Form",
@@ -156,12 +172,18 @@ def run(
 
     fields = {"task": task, "items": items, "checks": checks, "max_workers": max_workers}
     settings, wanted = _settings(roots), _wanted(question, max_chars, form, output)
-    return until_stopped(partial(work.run, settings, work.task_of(fields), wanted))
+    code = until_stopped(partial(work.run, settings, work.task_of(fields), wanted, detach=detach))
+    if code < 128:  # whoever stopped it does not want to wait
+        _tidy(settings)
+    return code
 
 
 @fanfold.command()
 @click.argument("run_id", metavar="RUN")
-@click.option("--retry", is_flag=True, help="Do again what failed.")
+@click.option("--retry", is_flag=True, help="Do again what failed; who was cut off goes on where he was.")
+@click.option("--enough-of", multiple=True, metavar="SUBTASK", help="It needs only these; repeat it.")
+@click.option("--no-report", is_flag=True, help="Only do what is left.")
+@_detaching
 @_rooted
 @_set_up
 @_reporting
@@ -169,6 +191,9 @@ def run(
 def resume(
     run_id: str,
     retry: bool,
+    enough_of: tuple[str, ...],
+    no_report: bool,
+    detach: bool,
     roots: tuple[str, ...],
     question: str,
     max_chars: int,
@@ -177,13 +202,26 @@ def resume(
 ) -> int:
     """Go on with a RUN that was stopped or killed; what has ended is kept. Then print the report.
 
-    Its roots are those it began with; --root says where one is now.
+    Its roots are those it began with; --root says where one is now. --max-usd says anew what it may spend in all.
     """
     from . import work
     from .stopping import until_stopped
 
     settings, wanted = _settings(roots), _wanted(question, max_chars, form, output)
-    return until_stopped(partial(work.resume, settings, run_id, wanted, retry=retry))
+    allow = "--max-usd" in click.get_current_context().meta.get(_SETTINGS, {})
+    going = work.Going(retry, allow, enough_of, not no_report, detach)
+    return until_stopped(partial(work.resume, settings, run_id, wanted, going))
+
+
+@fanfold.command()
+@click.argument("run_id", metavar="RUN")
+@_everywhere
+def cancel(run_id: str) -> int:
+    """Stop a RUN, wherever it is going on. What has ended is kept."""
+    from . import work
+
+    again = work.repeated(click.get_current_context().meta.get(_HOME))
+    return _anyio_run(partial(work.cancel, _journal_alone(), run_id, again))
 
 
 @fanfold.command()
@@ -209,13 +247,38 @@ def show(ref: str, find: str, offset: int, limit: int | None, form: str) -> int:
     \b
     runs                  recent runs
     p-...                 a plan        p-.../SUBTASK   what its worker is told
-    r-...                 a run         r-.../SUBTASK   its result
+    r-...                 a run         r-.../SUBTASK   its result    r-.../events   what happened when
     s-...                 a report      s-.../ledger    the fate of each finding
     """
     from . import looking
 
     wanted = looking.Look(ref, find, offset, limit, as_json=form == "json")
     return _anyio_run(partial(looking.show, _journal_alone(), wanted))
+
+
+@fanfold.command()
+@click.argument("run_ids", metavar="[RUN]...", nargs=-1)
+@click.option("--days", type=click.FloatRange(0, 36_500), help="Older than that many days (keep_days; 30).")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@_everywhere
+def prune(run_ids: tuple[str, ...], days: float | None, dry_run: bool) -> int:
+    """Remove runs that were left alone for long, or those named, with their plans and reports.
+
+    A run that somebody is at stays. What is removed cannot be had back.
+    """
+    from . import pruning
+
+    if run_ids and days is not None:
+        msg = "Name runs, or say how old they must be with --days: not both."
+        raise click.UsageError(msg)
+    if days is not None and math.isnan(days):
+        msg = "nan is no number of days."
+        raise click.BadParameter(msg, param_hint="--days")
+    if run_ids:
+        return _anyio_run(partial(pruning.prune_named, _journal_alone().home, run_ids, dry_run=dry_run))
+    settings = _settings(()) if days is None else _journal_alone()
+    days = settings.keep_days if days is None else days
+    return _anyio_run(partial(pruning.prune_old, settings.home, days, dry_run=dry_run))
 
 
 @fanfold.command()
@@ -260,6 +323,20 @@ def _anyio_run(work: Callable[[], Any]) -> int:
     import anyio
 
     return anyio.run(work) or 0
+
+
+def _tidy(settings: "Settings") -> None:
+    """Once a day, when the report is out: a run that ends at once leaves no time for it in the background."""
+    import anyio
+
+    from fanfold_server.store import upkeep
+
+    async def tidy() -> None:
+        with anyio.move_on_after(TIDYING_SECONDS):
+            await upkeep(settings.home, settings.keep_days, after=0)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        anyio.run(tidy)
 
 
 def _environ() -> dict[str, str]:

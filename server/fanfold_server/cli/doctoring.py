@@ -12,17 +12,21 @@ from packaging.requirements import Requirement
 
 from fanfold_server.records import RunState
 from fanfold_server.settings import Settings
+from fanfold_server.store import on_disk
 from fanfold_workers.errors import FanfoldError
 from fanfold_workers.tools.disk import DiskRoot
 
 from .line import Line, Mark
 from .looking import stored
 from .outcome import Exit
+from .pruning import day_of, sized
 from .terminal import harmless, is_lively, put_styled
 
 COLORS: Mapping[Mark, str] = {"ok": "green", "warn": "yellow", "fail": "red"}
 FEW_BYTES = 1_000_000_000
 TOO_FEW_BYTES = 50_000_000
+MANY_BYTES = 1_000_000_000
+"""A journal larger than that is worth a word."""
 RECENT = 50
 """How many of the latest runs are looked through for those at work."""
 
@@ -90,16 +94,27 @@ async def _journal(settings: Settings) -> AsyncIterator[Line]:
     try:
         async with stored(settings) as refs:
             recent = await refs.recent(RECENT)
+            began = [entry.at for entry in await refs.runs.journal.entries("runs/", keys_only=True)]
+            size = on_disk(settings.home)
     except FanfoldError as error:
         yield Line("fail", "home", error.problem, error.remedy)
         return
-    yield Line("ok", "home", f"{settings.home}, writable, {len(recent)}{'+' * (len(recent) == RECENT)} runs")
+    yield Line("ok", "home", f"{settings.home}, writable")
+    yield _state(size, began)
     running = [run.id for _, _, run in recent if run.state is RunState.running]
     if running:
         yield Line("ok", "at work", f"other processes are at {', '.join(running[:5])}")
     broken = [run.id for _, _, run in recent if run.state is RunState.interrupted]
     if broken:
         yield Line("warn", "interrupted", ", ".join(broken[:5]), f"Go on with: fanfold resume {broken[0]}")
+
+
+def _state(size: int, began: list[float]) -> Line:
+    oldest = f", the oldest of {day_of(min(began))}" if began else ""
+    seen = f"{sized(size)}, {len(began):,} run{'s' * (len(began) != 1)}{oldest}"
+    if size > MANY_BYTES:
+        return Line("warn", "journal", seen, "Remove old runs: fanfold prune (--days N for fewer days).")
+    return Line("ok", "journal", seen)
 
 
 def _disk(home: Path) -> Line:

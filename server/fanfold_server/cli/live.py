@@ -59,7 +59,8 @@ def _progress(watched: Watched) -> Table:
     grid.add_column(no_wrap=True)
     left = f", {clock(watched.left)} left" if watched.left is not None else ""
     trouble = f", {watched.troubled} not ok" if watched.troubled else ""
-    figures = f"{watched.ended}/{watched.total}{trouble}  {clock(watched.seconds)}{left}"
+    cost = f", ${watched.usd:.2f}" if watched.usd else ""
+    figures = f"{watched.ended}/{watched.total}{trouble}{cost}  {clock(watched.seconds)}{left}"
     bar = ProgressBar(total=max(1, watched.total), completed=watched.ended, finished_style="green")
     grid.add_row(bar, Text(figures, style="cyan"))
     return grid

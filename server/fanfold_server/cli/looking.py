@@ -129,7 +129,8 @@ def _table(recent: list[tuple[float, Plan, Run]]) -> str:
 
 def _progress(run: Run) -> str:
     others = [f"{count} {status}" for status, count in run.counts.items() if status is not Status.ok]
-    return f"{run.ended}/{run.total}" + (f", {', '.join(others)}" if others else "")
+    cost = [f"${run.usd:.2f}"] if run.usd else []
+    return ", ".join([f"{run.ended}/{run.total}", *others, *cost])
 
 
 def _when(at: float) -> str:

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from fanfold_server.dispatch.events import Event
+from fanfold_server.dispatch.events import STEPS, Event
 
 from .terminal import one_line
 
@@ -18,10 +18,11 @@ class Watched:
         ended, total: subtasks.
         kept: of those, how many had ended before.
         started: how many were begun here; somebody else may be at the same run.
-        working: title and start of each subtask that somebody here is at, by id.
+        working: title with the latest step, and start, of each subtask that somebody here is at, by id.
         latest: the latest finding's claim, and who has it.
         found: findings noted by those who are at it here.
         troubled: how many ended otherwise than ok.
+        usd: what those that have ended have cost, in US dollars.
         began: when the watching began, on `time.monotonic`.
     """
 
@@ -35,20 +36,24 @@ class Watched:
     latest: tuple[str, str] | None = None
     found: int = 0
     troubled: int = 0
+    usd: float = 0.0
     began: float = field(default_factory=time.monotonic)
 
     def told(self, event: Event) -> None:
         """Take an event in."""
-        self.ended = event.ended
+        self.ended, self.usd = event.ended, event.usd
         if event.kind == "started":
             self.started += 1
             self.working[event.subtask] = (one_line(event.title), time.monotonic())
         elif event.kind == "found":
             self.latest = (one_line(event.title), one_line(event.note))
             self.found += len(event.findings)
-        else:
+        elif event.kind == "ended":
             self.working.pop(event.subtask, None)
             self.troubled += event.status != "ok"
+        elif event.kind in STEPS and event.subtask in self.working:
+            title, began = one_line(event.title), self.working[event.subtask][1]
+            self.working[event.subtask] = (f"{title}: {one_line(event.note)}", began)
 
     @property
     def seconds(self) -> float:

@@ -5,14 +5,16 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 from pydantic import ValidationError
 
+from fanfold_server.dispatch.policy import Policy
 from fanfold_server.opening import orchestrator_of
 from fanfold_server.orchestrator import Orchestrator
 from fanfold_server.records import GapKind, Mode, Plan, Report, Run, RunState, Task
-from fanfold_server.refs import standing
+from fanfold_server.refs import spending, standing
 from fanfold_server.runs import directories_of
 from fanfold_server.settings import Settings
 from fanfold_server.store import open_journal
@@ -22,7 +24,7 @@ from fanfold_workers.journal import Journal
 
 from .outcome import Exit
 from .output import Output
-from .terminal import say
+from .terminal import put, say
 from .watched import Watched
 from .watching import watching
 
@@ -66,8 +68,8 @@ def repeated(home: str | None) -> str:
     return f" --home {shlex.quote(home)}" if home else ""
 
 
-async def run(settings: Settings, task: Task, wanted: Wanted) -> int:
-    """Plan the task anew, dispatch it, report."""
+async def run(settings: Settings, task: Task, wanted: Wanted, *, detach: bool = False) -> int:
+    """Plan the task anew, dispatch it, report; with `detach` leave it to a process of its own."""
     wanted.output.check()
     async with orchestrator_of(settings, os.environ) as fanfold:
         try:
@@ -78,16 +80,67 @@ async def run(settings: Settings, task: Task, wanted: Wanted) -> int:
         _refuse_faulty(plan)
         for note in _notes(plan):
             say(note)
+        if detach:
+            return await _left_alone(fanfold, plan, wanted.again)
         return await _reported(fanfold, plan, wanted, retry=False)
 
 
-async def resume(settings: Settings, run_id: str, wanted: Wanted, *, retry: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Going:
+    """How a run goes on.
+
+    Attributes:
+        retry: whether what failed is done again.
+        allow: whether it may spend all that the settings allow, whatever less was asked for before.
+        enough_of: ids of subtasks that are enough.
+        report: whether a report is made of it.
+        detach: whether it goes on in a process of its own.
+    """
+
+    retry: bool = False
+    allow: bool = False
+    enough_of: tuple[str, ...] = ()
+    report: bool = True
+    detach: bool = False
+
+
+async def resume(settings: Settings, run_id: str, wanted: Wanted, going: Going) -> int:
     """Go on with a run where it stands, over the roots it began with and those in the settings; report."""
     wanted.output.check()
     async with open_journal(settings.home) as journal:
         settings = replace(settings, roots={**await _roots(journal, run_id, settings.roots), **settings.roots})
         async with orchestrator_of(settings, os.environ, journal=journal) as fanfold:
-            return await _reported(fanfold, await fanfold.runs.plan(run_id), wanted, retry=retry)
+            plan = await fanfold.runs.plan(run_id)
+            if going.allow:
+                await fanfold.allow(run_id)
+            policy = replace(fanfold.policy, enough_of=going.enough_of) if going.enough_of else None
+            if going.detach:
+                return await _left_alone(fanfold, plan, wanted.again, retry=going.retry, policy=policy)
+            if not going.report:
+                seen = await fanfold.dispatch(plan.id, retry=going.retry, submissions=False, policy=policy)
+                return Exit.complete if seen.counts.get(Status.ok) == seen.total else Exit.partial
+            return await _reported(fanfold, plan, wanted, retry=going.retry, policy=policy)
+
+
+async def cancel(settings: Settings, run_id: str, again: str) -> int:
+    """Stop a run, wherever it is going on."""
+    async with open_journal(settings.home) as journal, Orchestrator(journal=journal) as fanfold:
+        seen = await fanfold.cancel(run_id)
+    say(f"Stopped {seen.id}: {seen.ended} of {seen.total} subtasks have ended and are kept.")
+    say(f"Take it up again with: fanfold resume {seen.id} --retry{again}")
+    return Exit.complete
+
+
+async def _left_alone(fanfold: Orchestrator, plan: Plan, again: str, **how: Any) -> int:
+    """Start the run in a process of its own, and say how to come back to it."""
+    seen = await fanfold.dispatch(plan.id, wait=0, detach=True, **how)
+    put(seen.id)
+    if seen.state is RunState.running:
+        say(f"Run {seen.id} goes on by itself. Join it and get its report: fanfold resume {seen.id}{again}")
+        say(f"Stop it: fanfold cancel {seen.id}{again}")
+    else:
+        say(f"Run {seen.id} is {seen.state}. Get its report: fanfold resume {seen.id}{again}")
+    return Exit.complete
 
 
 async def _roots(journal: Journal, run_id: str, given: Mapping[str, Path]) -> Mapping[str, Path]:
@@ -99,17 +152,20 @@ async def _roots(journal: Journal, run_id: str, given: Mapping[str, Path]) -> Ma
     return began_with
 
 
-async def _reported(fanfold: Orchestrator, plan: Plan, wanted: Wanted, *, retry: bool) -> int:
+async def _reported(
+    fanfold: Orchestrator, plan: Plan, wanted: Wanted, *, retry: bool, policy: Policy | None = None
+) -> int:
     before = await fanfold.view(plan)
     async with watching(before, plan.task.task) as watched:
         try:
-            seen = await fanfold.dispatch(plan.id, retry=retry, told=watched.told)
+            seen = await fanfold.dispatch(plan.id, retry=retry, told=watched.told, policy=policy)
             report = await fanfold.synthesize(seen.id, question=wanted.question, max_chars=wanted.max_chars)
         except anyio.get_cancelled_exc_class():
-            _stopped(watched, wanted)
+            _stopped(await fanfold.ended_with(plan), wanted)
             raise
     wanted.output.write(report)
-    say(_closing(seen, report, watched, wanted.again))
+    seen = await fanfold.view(plan)
+    say(_closing(plan, seen, report, watched, wanted.again))
     return Exit.complete if is_complete(seen, report) else Exit.partial
 
 
@@ -135,14 +191,14 @@ def _notes(plan: Plan) -> list[str]:
     return [split, *insisted, *price, *(f"assumed: {text}" for text in plan.assumptions[:5]), *warnings[:10]]
 
 
-def _stopped(watched: Watched, wanted: Wanted) -> None:
-    say(f"Stopped; {watched.ended} of {watched.total} subtasks are done and kept.")
-    say(f"Go on with: fanfold resume {watched.run}{wanted.again}")
+def _stopped(run: Run, wanted: Wanted) -> None:
+    say(f"Stopped; {run.ended} of {run.total} subtasks are done and kept.")
+    say(f"Go on with: fanfold resume {run.id}{wanted.again}")
 
 
-def _closing(run: Run, report: Report, watched: Watched, again: str) -> str:
+def _closing(plan: Plan, run: Run, report: Report, watched: Watched, again: str) -> str:
     counts = [f"{run.counts.get(Status.ok, 0)}/{run.total} ok"]
-    spent = f", ${run.usd:.4f}" if run.usd else ""
+    spent = f", {spending(plan, run)}" if run.usd else ""
     counts += [f"{count} {status}" for status, count in run.counts.items() if status is not Status.ok]
     if run.state is not RunState.done:
         counts.append(standing(run))

@@ -6,7 +6,10 @@ from typing import Literal
 
 from fanfold_workers.contract import Finding, Status
 
-Kind = Literal["started", "found", "ended"]
+Kind = Literal["started", "turn", "tool", "found", "spent", "ended"]
+STEPS = frozenset[Kind]({"turn", "tool"})
+"""What only says that somebody is still at it."""
+LINE_CHARS = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +17,14 @@ class Event:
     """Something happened to a subtask.
 
     Attributes:
-        kind: started; found (findings were noted); ended.
+        kind: started; turn (its worker asks its model); tool (it calls a tool); found (findings were noted); spent
+            (what its worker cost); ended.
         subtask: its id.
         title: its title.
-        note: the latest finding's claim, or the reason for the end.
+        note: which turn or tool, the latest finding's claim, or the reason for the end.
         status: how it ended, for `ended`.
         ended, total: subtasks of the run that have ended, and all of them.
+        usd: what the subtasks that have ended have cost, in US dollars.
         findings: those just noted, for `found`; all of its Result, for `ended`.
     """
 
@@ -30,13 +35,15 @@ class Event:
     status: Status | None
     ended: int
     total: int
+    usd: float = 0.0
     findings: tuple[Finding, ...] = field(default=(), compare=False, repr=False)
 
     def line(self) -> str:
-        """One line of at most 180 characters: done/total, who, what."""
-        what = self.status if self.status else "started" if self.kind == "started" else "found"
-        text = f"{self.ended}/{self.total} {self.title[:60]}: {what}" + (f" - {self.note}" if self.note else "")
-        return " ".join(text.split())[:180]
+        """One line of at most 180 characters: done/total, what it has cost so far, who, what."""
+        what = self.status if self.status else self.kind
+        cost = f", ${self.usd:.2f}" if self.usd else ""
+        note = f" - {self.note}" if self.note else ""
+        return " ".join(f"{self.ended}/{self.total}{cost} {self.title[:60]}: {what}{note}".split())[:LINE_CHARS]
 
 
 Told = Callable[[Event], None]

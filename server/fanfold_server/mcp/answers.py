@@ -165,7 +165,8 @@ class Dispatched(Answer):
         waiting_for: subtasks that a sub-agent must still submit, the first few of waiting_total.
         findings: the weightiest that are new since this call began, at most five.
         eta_seconds: until the end, by the pace so far; null while unknown.
-        usd: what fanfold's own models have cost so far, in US dollars.
+        usd: what fanfold's own models have cost so far, in US dollars; usd_low, usd_high: as estimated before.
+        multiple: tokens so far over what one agent would have taken for the whole task; 0 if no model was asked.
     """
 
     run_id: str
@@ -178,17 +179,24 @@ class Dispatched(Answer):
     findings: tuple[Claim, ...] = ()
     eta_seconds: Count | None = None
     usd: float = 0.0
+    usd_low: float = 0.0
+    usd_high: float = 0.0
+    multiple: float = 0.0
 
     def body(self) -> Iterator[str]:
         """See Answer."""
         counts = ", ".join(f"{status} {count}" for status, count in self.counts.items()) or "none ended"
         done = "done" if self.done else "not done"
         eta = f" About {self.eta_seconds} s to go." if self.eta_seconds is not None else ""
-        cost = f" Spent: {self.usd} USD." if self.usd else ""
+        cost = f" Spent: {self.usd} USD ({self._against()})." if self.usd else ""
         yield f"Run {self.run_id}: {self.state}, {done}; of {self.total}: {counts}.{eta}{cost}"
         if self.waiting_for:
             yield f"Not submitted, {self.waiting_total}: {', '.join(self.waiting_for)}"
         yield from (claim.line() for claim in self.findings)
+
+    def _against(self) -> str:
+        """What was spent against what was estimated."""
+        return f"estimated: {self.usd_low} to {self.usd_high}; {self.multiple} x one agent"
 
 
 class Doubt(Value):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 from pydantic import Field, StringConstraints, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
+from fanfold_server.dispatch.policy import GRACE_SECONDS, MAX_RUN_SECONDS, MAX_WORKER_SECONDS
 from fanfold_server.records import MAX_SUBTASKS, MAX_TASK_CHARS, Draft
 from fanfold_workers.contract import MAX_FINDINGS, MAX_TEXT_CHARS, Id, Line, Place, Status, Value
 from fanfold_workers.errors import InputError
@@ -81,6 +82,28 @@ class DispatchArguments(Value):
         Annotated[float, Field(gt=0, le=1_000_000, strict=False)] | None,
         Field(description="Spend at most so many US dollars on this run; it can only lower what the user allows."),
     ] = None
+    worker_seconds: Annotated[
+        Annotated[float, Field(gt=0, le=MAX_WORKER_SECONDS, strict=False)] | None,
+        Field(description="A worker may take so long at most; what it found until then is kept."),
+    ] = None
+    run_seconds: Annotated[
+        Annotated[float, Field(gt=0, le=MAX_RUN_SECONDS, strict=False)] | None,
+        Field(description="End after so long with what there is; the rest is timed out or skipped."),
+    ] = None
+    enough: Annotated[
+        float,
+        Field(gt=0, le=1, strict=False, description="The share of the subtasks that is enough, such as 0.9."),
+    ] = 1.0
+    enough_of: Annotated[
+        tuple[Id, ...], Field(max_length=1_000, description="Or the ids of the subtasks that are.")
+    ] = ()
+    grace_seconds: Annotated[
+        float,
+        Field(ge=0, le=MAX_WORKER_SECONDS, strict=False, description="How long the others still get after that."),
+    ] = GRACE_SECONDS
+    detach: Annotated[
+        bool, Field(description="Work in a process of its own, which goes on when this host exits.")
+    ] = False
     wait_seconds: Wait = None
 
 
@@ -161,7 +184,7 @@ class CancelArguments(Value):
     run_id: Annotated[Name, Field(description="The run, r-…, to stop.")]
 
 
-ARRAYS = frozenset({"items", "subtasks", "roots", "checks", "findings", "results"})
+ARRAYS = frozenset({"items", "subtasks", "roots", "checks", "findings", "results", "enough_of"})
 
 
 def read_arguments(tool: str, kind: type[A], given: dict[str, Any]) -> A:

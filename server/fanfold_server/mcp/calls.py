@@ -5,7 +5,7 @@ tools need not pay for.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import time
 from typing import Any
@@ -14,6 +14,7 @@ import anyio
 from mcp.server.mcpserver import Context
 
 from fanfold_server.dispatch.events import Event, Told
+from fanfold_server.dispatch.policy import Policy
 from fanfold_server.mcp.answers import (
     Answer,
     Dispatched,
@@ -49,7 +50,7 @@ from fanfold_server.mcp.shown import (
 )
 from fanfold_server.orchestrator import Orchestrator
 from fanfold_server.records import Handed, Plan, Run, RunState, Task
-from fanfold_server.runs import RETRIED, run_of
+from fanfold_server.runs import RETRIED, run_of, unusable
 from fanfold_server.submission import Submission
 from fanfold_workers.contract import Finding, Result, Subtask
 from fanfold_workers.errors import InputError
@@ -57,6 +58,8 @@ from fanfold_workers.lenient import read_findings
 
 Host = Context[Any, Any]
 
+POLICY = ("worker_seconds", "run_seconds", "enough", "enough_of", "grace_seconds")
+"""Arguments of dispatch that make up its policy."""
 OLD_SECONDS = 300.0
 """A plan recorded longer ago than this may no longer fit the files it was made from."""
 SHORTEST_PACE_SECONDS = 2.0
@@ -102,6 +105,9 @@ class Calls:
         begun = anyio.current_time()
         work = partial(self._dispatch, given, wait, given.wait_seconds is not None)
         run = await telling(host, work)
+        if run.state is RunState.done and not run.usable:
+            attempts = await self.fanfold.runs.attempts(plan)
+            raise unusable(run, await self.fanfold.runs.results(attempts))
         same = again("dispatch", given.model_dump(mode="json", exclude_unset=True))
         found = list(news)
         news.clear()
@@ -122,8 +128,20 @@ class Calls:
         # A host whose own sub-agents are to do the rest cannot start them while it waits for this very call:
         # only one that asks to wait, since they run in its background, is kept waiting for submissions.
         return await self.fanfold.dispatch(
-            given.plan_id, retry=given.retry, wait=wait, told=told, submissions=asked, max_usd=given.max_usd
+            given.plan_id,
+            retry=given.retry,
+            wait=wait,
+            told=told,
+            submissions=asked,
+            max_usd=given.max_usd,
+            policy=self._policy(given),
+            detach=given.detach,
         )
+
+    def _policy(self, given: DispatchArguments) -> Policy | None:
+        """The policy asked for, over that of the orchestrator; None if nothing of one was."""
+        asked = {name: getattr(given, name) for name in POLICY if name in given.model_fields_set}
+        return replace(self.fanfold.policy, **asked) if asked else None
 
     def _eta(self, run: Run, begun: float) -> int | None:
         now = anyio.current_time()
@@ -158,7 +176,7 @@ class Calls:
         compose = given.compose or ("model" if self.fanfold.mind else "host")
 
         async def work(told: Told) -> Any:
-            with self.fanfold.heard(run_of(plan.id), told):
+            with self.fanfold.running.heard(run_of(plan.id), told):
                 return await self.fanfold.synthesize(
                     run_id, question=question, max_chars=given.max_chars, compose=compose, wait=wait
                 )

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import anyio
 from mcp.server.mcpserver import Context
 
-from fanfold_server.dispatch.events import Event, Told
+from fanfold_server.dispatch.events import STEPS, Event, Told
 
 T = TypeVar("T")
 
@@ -46,7 +46,8 @@ class Lines:
         events = list(self._pending)
         self._pending.clear()
         if len(events) > BURST:
-            await self._send(events[-1], f"(+{len(events) - 1}) ")
+            telling = [event for event in events if event.kind not in STEPS] or events
+            await self._send(telling[-1], f"(+{len(events) - 1}) ")
             return
         for event in events:
             await self._send(event)

@@ -154,6 +154,9 @@ def dispatched(
         findings=tuple(_claim(finding) for finding in found),
         eta_seconds=eta,
         usd=round(run.usd, 4),
+        usd_low=round(plan.estimate.usd_low, 4),
+        usd_high=round(plan.estimate.usd_high, 4),
+        multiple=run.multiple,
     )
 
 

@@ -55,6 +55,7 @@ class Defaults:
             checks=draft.checks,
             scope=Scope(places=places, tools=tools, servers=self._servers(tools), web=draft.web),
             depends_on=draft.depends_on,
+            if_unmet=draft.if_unmet,
         )
 
     def _servers(self, tools: Sequence[str]) -> tuple[str, ...]:

@@ -48,6 +48,10 @@ class Drafted(BaseModel):
     checks: Annotated[list[str], Field(description="Inspections that answer it by rules; empty if it takes a mind.")]
     web: Annotated[bool, Field(description="Whether it may search the web.")]
     depends_on: Annotated[list[int], Field(description="Positions, from 1, of subtasks that must end first.")]
+    if_unmet: Annotated[
+        Literal["skip", "run"],
+        Field(description="If one of those finds nothing: skip this one, or run it without."),
+    ] = "skip"
 
 
 class Leads(BaseModel):
@@ -174,6 +178,7 @@ def _draft(draft: Drafted, web: bool) -> Draft:
         checks=tuple(draft.checks),
         web=draft.web and web,
         depends_on=tuple(f"s{n}" for n in draft.depends_on),
+        if_unmet=draft.if_unmet,
     )
 
 

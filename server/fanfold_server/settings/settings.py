@@ -24,6 +24,8 @@ ONE_PROVIDER: Callable[[Given], Provider] = checks.one_of(get_args(Provider))
 MAX_USD = 10_000
 MAX_USD_PER_RUN, MAX_USD_PER_DAY = 5.0, 20.0
 """What may be spent if nobody says otherwise: a run of fifty workers, and a few of those a day."""
+GRACE_SECONDS, KEEP_DAYS = 30.0, 30.0
+LEAST_SECONDS, LEAST_SHARE = 0.001, 0.000_1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,22 @@ class Settings:
             list of the same parted by the system's path separator (`:`, on Windows `;`). Without a name the
             directory's own is used. TOML `[roots]` adds to them: `name = "DIR"`.
         width: workers at once, 1 to 256. `FANFOLD_WIDTH`, TOML `width`, default 8.
+        worker_seconds: seconds a worker may take, 0.001 to 86,400, where its subtask allows more.
+            `--worker-seconds`, `FANFOLD_WORKER_SECONDS`, TOML `worker_seconds`, default none.
+        run_seconds: seconds a dispatch may take, 0.001 to 604,800, then what runs is cut. `--run-seconds`,
+            `FANFOLD_RUN_SECONDS`, TOML `run_seconds`, default none.
+        enough: the share of its subtasks that a run needs, above 0 to 1; the others are then given `grace_seconds`.
+            `--enough`, `FANFOLD_ENOUGH`, TOML `enough`, default 1.
+        grace_seconds: seconds those others still get, 0 to 86,400. `--grace-seconds`, `FANFOLD_GRACE_SECONDS`,
+            TOML `grace_seconds`, default 30.
+        hedge: whether a call that takes far longer than its siblings is made a second time. `FANFOLD_HEDGE` (1 or
+            0), TOML `hedge`, default true.
+        keep_days: days after its last activity that a run is kept, 0.01 to 36,500. `FANFOLD_KEEP_DAYS`, TOML
+            `keep_days`, default 30.
+        keep_text: whether text of files is kept on disk: answers of tools, replies of models, quotes.
+            `FANFOLD_KEEP_TEXT` (1 or 0), TOML `keep_text`, default true.
+        audit: file to which a line of JSON is appended for each call of a tool. `--audit`, `FANFOLD_AUDIT`, TOML
+            `audit`, default none.
         wait: seconds a tool call may hold an unknown host, 1 to 3,600. `FANFOLD_WAIT`, TOML `wait`, default by host.
         engine: `model`, `rules` (no model whatever is set), or `auto`: see `has_model`. `--engine`,
             `FANFOLD_ENGINE`, TOML `engine`, default auto.
@@ -68,6 +86,14 @@ class Settings:
     home: Path
     roots: Mapping[str, Path] = field(default_factory=dict[str, Path])
     width: int = 8
+    worker_seconds: float | None = None
+    run_seconds: float | None = None
+    enough: float = 1.0
+    grace_seconds: float = GRACE_SECONDS
+    hedge: bool = True
+    keep_days: float = KEEP_DAYS
+    keep_text: bool = True
+    audit: Path | None = None
     wait: float | None = None
     engine: Engine = "auto"
     lead_model: str = LEAD
@@ -96,7 +122,8 @@ class Settings:
         """Settings from the environment, the `--root` options, the TOML file, and options by their TOML keys.
 
         Options may as well stand in the environment under their own spelling (`--engine`), for who passes it on.
-        Options: config, engine, lead_model, worker_model, max_usd_per_run, servers; None for one not given.
+        Options: config, engine, lead_model, worker_model, max_usd_per_run, servers, audit,
+        worker_seconds, run_seconds, enough, grace_seconds; None for one not given.
 
         Raises:
             InputError: for a value that cannot be, naming the option, the variable, or the key in the file.
@@ -109,6 +136,14 @@ class Settings:
             home=default_home(environ),
             roots=roots_of(sources, roots),
             width=get("width", checks.whole(1, 256), 8),
+            worker_seconds=get("worker_seconds", checks.within(LEAST_SECONDS, 86_400), None),
+            run_seconds=get("run_seconds", checks.within(LEAST_SECONDS, 604_800), None),
+            enough=get("enough", checks.within(LEAST_SHARE, 1), 1.0),
+            grace_seconds=get("grace_seconds", checks.within(0, 86_400), GRACE_SECONDS),
+            hedge=get("hedge", checks.switch, default=True),
+            keep_days=get("keep_days", checks.within(0.01, 36_500), KEEP_DAYS),
+            keep_text=get("keep_text", checks.switch, default=True),
+            audit=get("audit", checks.file, None),
             wait=get("wait", checks.within(1, 3_600), None),
             engine=get("engine", ONE_ENGINE, "auto"),
             lead_model=get("lead_model", checks.text, LEAD),

@@ -22,6 +22,12 @@ def private_file(path: Path) -> None:
         return
 
 
+def on_disk(home: Path) -> int:
+    """Bytes that the journal takes up on disk, with the log beside it; 0 if there is none."""
+    files = (home / f"journal.db{end}" for end in ("", "-wal", "-shm"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
 def connect(path: Path, *, wait: float, mode: str = "rw") -> sqlite3.Connection:
     """A connection to an existing file, in autocommit, usable from any thread; `wait` seconds for a lock."""
     uri = f"{path.as_uri()}?mode={mode}"

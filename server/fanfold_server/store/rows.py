@@ -44,7 +44,7 @@ class Rows:
         return Mine(key, token, not past or self._any(past))
 
     def _any(self, prefix: str) -> bool:
-        where, given = _within(prefix)
+        where, given = within(prefix)
         return bool(self.connection.execute(f"SELECT 1 FROM entries WHERE {where} LIMIT 1", given).fetchone())  # noqa: S608
 
     def release(self, mine: Mine) -> None:
@@ -68,7 +68,7 @@ class Rows:
         """See Journal.entries."""
         select = _SELECT.format(value=_NO_VALUE if keys_only else _VALUE)
         dead = sorted(owner for owner in self.owners() if not self.is_living(owner))
-        where, given = _within(prefix)
+        where, given = within(prefix)
         where += f" AND (owner IS NULL OR owner NOT IN ({', '.join('?' * len(dead))}))"
         given += dead
         if newest is None:
@@ -100,13 +100,13 @@ class Rows:
         self.connection.execute("DELETE FROM entries WHERE owner = ?", (owner,))
 
 
-def _within(prefix: str) -> tuple[str, list[str | int]]:
-    """A condition for the keys that begin with the prefix, and its values.
+def within(prefix: str, column: str = "key") -> tuple[str, list[str | int]]:
+    """A condition for the keys (or another column) that begin with the prefix, and its values.
 
     A range of keys, unlike LIKE and GLOB, has no wildcards and is found by the index.
     """
     end = _after(prefix)
-    return ("key >= ? AND key < ?", [prefix, end]) if end else ("key >= ?", [prefix])
+    return (f"{column} >= ? AND {column} < ?", [prefix, end]) if end else (f"{column} >= ?", [prefix])
 
 
 def _after(prefix: str) -> str:

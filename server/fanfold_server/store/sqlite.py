@@ -15,14 +15,17 @@ import anyio.to_thread
 from fanfold_workers.accounts import Account, Amount, Full, Standing
 from fanfold_workers.journal import Claim, Entry, Mine, check_text
 
-from . import spending
-from .disk import Disk, Order
+from . import pruning, spending
+from .disk import PAGE_CHARS, Disk, Order
+from .pruning import Fate, Kept, Pruned, Weight
 from .rows import Rows
 
 T = TypeVar("T")
 
 READERS = 4
 """Looks at once, each on a connection of its own."""
+REPORTS_AT_ONCE = 50
+"""How many reports of nobody's go in one transaction."""
 
 
 @asynccontextmanager
@@ -131,6 +134,46 @@ class SqliteJournal:
         """See Journal."""
         check_text("prefix", prefix)
         return await self._read(lambda rows: rows.entries(prefix, newest, keys_only=keys_only))
+
+    # -- pruning --------------------------------------------------------------------------------------------------
+
+    async def kept(self) -> list[Kept]:
+        """Every run on disk, the one that was left alone longest first. Reads no value."""
+        return await self._read(pruning.kept)
+
+    async def weighed(self, run: str) -> Weight:
+        """What a run takes up, and whether somebody living is at it. Reads all of it."""
+        return await self._read(lambda rows: pruning.weighed(rows, run))
+
+    async def remove(self, kept: Kept, *, before: float | None = None) -> Fate:
+        """Remove a run in one transaction, unless somebody is at it or something of it is from after `before`."""
+        chars = PAGE_CHARS * kept.entries
+        return await self._paced(
+            Order(lambda rows: pruning.remove_run(rows, kept.run, before), chars=chars, lasting=True)
+        )
+
+    async def prune(self, before: float) -> Pruned:
+        """Remove what was left alone since `before` (seconds since the epoch), a transaction for each run.
+
+        Between two of them other processes get as long to write as the last one took.
+        """
+        old = [kept for kept in await self.kept() if kept.at < before]
+        gone = [kept.run for kept in old if await self.remove(kept, before=before) == "removed"]
+        loose = await self._read(lambda rows: pruning.loose_reports(rows, before))
+        reports = 0
+        for start in range(0, len(loose), REPORTS_AT_ONCE):
+            few = loose[start : start + REPORTS_AT_ONCE]
+            reports += await self._paced(
+                Order(partial(pruning.remove_reports, keys=few), chars=PAGE_CHARS * len(few))
+            )
+        days = await self._paced(Order(lambda rows: pruning.remove_days(rows, before)))
+        return Pruned(tuple(gone), reports, days)
+
+    async def _paced(self, order: Order[T]) -> T:
+        started = anyio.current_time()
+        answer = await self._written(order)
+        await anyio.sleep(anyio.current_time() - started)
+        return answer
 
     async def _written(self, order: Order[T]) -> T:
         await self._settled(order)

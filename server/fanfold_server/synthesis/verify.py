@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from fanfold_workers.contract import Evidence, Result, Verdict
+from fanfold_workers.contract import UNKEPT, Evidence, Result, Verdict
 from fanfold_workers.errors import FanfoldError, UnknownNameError
 from fanfold_workers.tools.files import Files, split_place
 from fanfold_workers.tools.roots import Root
@@ -100,8 +100,14 @@ def _is_folder(source: str, roots: Mapping[str, Root]) -> bool:
 
 
 def judged(evidence: Evidence, source: Source | Absent) -> Evidence:
-    """The evidence with the verdict of its source, and its locator put right."""
-    quote = trimmed(evidence.quote)
+    """The evidence with the verdict of its source, and its locator put right.
+
+    A quote that is not kept was looked up before it went: its verdict stands. Whoever hands such a quote in from
+    outside has no verdict to keep.
+    """
+    if evidence.quote == UNKEPT and evidence.verdict is not Verdict.unchecked:
+        return evidence
+    quote = "" if evidence.quote == UNKEPT else trimmed(evidence.quote)
     if not quote:
         return _given(evidence, Verdict.unchecked)
     if isinstance(source, Absent):

@@ -11,7 +11,18 @@ from fanfold_server.settings.given import CONFIG, OPTIONS, SPELLINGS
 from fanfold_workers.models.catalog import LEAD, WORKER
 
 NAMES = {CONFIG[0]: CONFIG[1], **{SPELLINGS[key][0]: SPELLINGS[key][1] for key in OPTIONS if key in SPELLINGS}}
-DEFAULTS = {"--engine": "auto", "--lead-model": LEAD, "--worker-model": WORKER, "--max-usd": "5", "--servers": "none"}
+DEFAULTS = {
+    "--engine": "auto",
+    "--lead-model": LEAD,
+    "--worker-model": WORKER,
+    "--max-usd": "5",
+    "--worker-seconds": "its subtask's",
+    "--run-seconds": "none",
+    "--enough": "1",
+    "--grace-seconds": "30",
+    "--servers": "none",
+    "--audit": "none",
+}
 
 
 @pytest.mark.parametrize("command", ["run", "resume", "serve", "doctor"])

@@ -40,7 +40,9 @@ async def test_a_run_is_priced_planned_worked_and_written_by_models(
     assert done.code in (0, 3), done.err
     assert re.search(r"^estimate: \$\d+\.\d+ to \$\d+\.\d+ for fanfold's own models$", done.err, re.MULTILINE)
     assert "model:claude-opus-5-5, held to the findings by code" in done.out
-    assert re.search(r"run r-\w+: .*, \$0\.\d{4}; report s-", done.err)
+    assert re.search(
+        r"run r-\w+: .*, \$0\.\d{4} \(estimated \$0\.\d\d to \$0\.\d\d; [\d.]+ x one agent\); report s-", done.err
+    )
     assert (await models.settled()).statuses == {200: (await models.stats()).asked}
 
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from fanfold_server.dispatch.attempt import Attempt
-from fanfold_server.dispatch.dispatcher import Dispatch
+from fanfold_server.dispatch.dispatcher import Dispatch, held_by_nothing
 from fanfold_server.dispatch.events import Event
 from fanfold_server.dispatch.notes import noted
+from fanfold_server.dispatch.policy import Policy
 from fanfold_workers.contract import Finding, Limits, Result, Status, Subtask
 from fanfold_workers.journal import MemoryJournal, Mine
 from fanfold_workers.work import FunctionWorker, Notes
@@ -58,9 +59,11 @@ class House:
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     events: list[Event] = field(default_factory=list)
 
-    def dispatch(self, worker, *subtasks: Subtask, width: int = 8) -> Dispatch:
+    def dispatch(self, worker, *subtasks: Subtask, width: int = 8, hold=held_by_nothing, **policy) -> Dispatch:
         attempts = [Attempt("r-1", s) for s in subtasks]
-        return Dispatch(worker, self.journal, attempts, anyio.CapacityLimiter(width), self.events.append)
+        limiter = anyio.CapacityLimiter(256)
+        rules = Policy(width=width, **policy)
+        return Dispatch(worker, self.journal, attempts, limiter, self.events.append, policy=rules, hold=hold)
 
 
 def function(body: Callable[[Subtask], Awaitable[Result]]) -> FunctionWorker:

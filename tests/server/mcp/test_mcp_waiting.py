@@ -7,6 +7,7 @@ import pytest
 import trio.testing
 from inline_snapshot import snapshot
 
+from fanfold_server.dispatch.policy import Policy
 from fanfold_server.mcp.hosts import patience
 from fanfold_server.planning import FunctionPlanner, Split
 from fanfold_server.records import Draft, Task
@@ -103,6 +104,9 @@ async def test_still_running_is_short_and_the_identical_call_goes_on(hosted, mod
                 "findings": [],
                 "eta_seconds": None,
                 "usd": 0.0,
+                "usd_low": 0.0,
+                "usd_high": 0.0,
+                "multiple": 0.0,
             }
         )
         said = []
@@ -240,7 +244,7 @@ async def test_a_thousand_workers_do_not_flood_their_host(hosted):
         return Result.ended(subtask.id, summary="x" * 1_000)
 
     drafts = [{"title": "long \n title " * 20} for _ in range(1_000)]
-    async with hosted(name="claude-code", worker=brief, width=100) as host:
+    async with hosted(name="claude-code", worker=brief, policy=Policy(width=100)) as host:
         plan_id = (await host.call("plan", task="Look", subtasks=drafts))["plan_id"]
         answer = await host.client.call_tool("dispatch", {"plan_id": plan_id}, progress_callback=hear)
     assert answer.structured_content["counts"] == {"ok": 1_000}

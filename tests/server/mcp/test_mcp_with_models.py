@@ -106,10 +106,10 @@ async def test_a_host_cannot_have_more_spent_than_it_says_or_the_user_allows(
     drafts = [{"title": name, "places": [f"code:{name}"]} for name in ("ash", "beech")]
     async with hosted(models, tmp_path / "home", "--root", f"code={code}", "--max-usd", "0.02") as host:
         plan = await host.call("plan", task="Compare them", subtasks=drafts)
-        run = await host.until("done", "dispatch", plan_id=plan["plan_id"], max_usd=50)
-        result = await host.call("read", ref=f"{run['run_id']}/s1")
+        with pytest.raises((AssertionError, MCPError), match=r"None of the 2 subtasks .* 2 over_budget"):
+            await host.until("done", "dispatch", plan_id=plan["plan_id"], max_usd=50)
+        result = await host.call("read", ref=f"r-{plan['plan_id'].removeprefix('p-')}/s1")
 
-    assert run["counts"] == {"over_budget": 2}
     assert "max_usd_per_run: The next call may cost $" in result["text"]
     assert (await models.stats()).asked == 0
 
@@ -160,5 +160,5 @@ def commit(folder: Path, message: str) -> None:
 def _tool_answers(home: Path) -> list[dict[str, Any]]:
     """What the tools of the first turn answered, as the journal has it."""
     with closing(sqlite3.connect(home / "journal.db")) as journal:
-        rows = journal.execute("SELECT value FROM entries WHERE key LIKE '%/turns/%/tools000'").fetchall()
+        rows = journal.execute("SELECT value FROM entries WHERE key LIKE '%/turns/%/tools000.%'").fetchall()
     return json.loads(rows[0][0])

@@ -15,6 +15,7 @@ from fanfold_workers.models.stack import stacked
 from fanfold_workers.tools.catalog import shipped
 from fanfold_workers.tools.roots import MemoryRoot
 from fanfold_workers.tools.toolbox import RemoteTool
+from fanfold_workers.work import Step
 
 CARD = Card("simulated", 200_000, 8_000, Price(1, 5, 0.1, 1.25))
 FILES = {f"m{n}.py": f"TIMEOUT = {n}\n" for n in range(5)}
@@ -36,6 +37,7 @@ class Kept:
 
     findings: list[Finding] = field(default_factory=list)
     begun: bool = True
+    steps: list[Step] = field(default_factory=list)
 
     def key(self, kind: str) -> str:
         return f"r-1/{kind}/s1/001"
@@ -44,6 +46,9 @@ class Kept:
         noted = numbered("s1", findings, len(self.findings) + 1)
         self.findings.extend(noted)
         return noted
+
+    def step(self, step: Step) -> None:
+        self.steps.append(step)
 
 
 Line = Reply | BaseException | Callable[[Ask], Reply]

@@ -49,11 +49,12 @@ def test_the_prompts_are_these() -> None:
     }
     assert digests == snapshot(
         {
+            "agent/given.md": "2072008d5326",
             "agent/once_more.md": "bfdde3a3055e",
             "agent/report_now.md": "cb2753a7207c",
             "agent/subtask.md": "dc9d30a96f94",
             "agent/system.md": "fb77ae4bde9a",
-            "planning/lead.md": "d824d4c5ec72",
+            "planning/lead.md": "22a61a01b904",
             "planning/repair.md": "a7531c10e38e",
             "planning/task.md": "56672a111586",
             "planning/worker.md": "5b148d83c906",

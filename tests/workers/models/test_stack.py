@@ -51,9 +51,9 @@ def layers(model: Model) -> list[str]:
     return [type(model).__name__, *(layers(inner) if inner and not isinstance(inner, str) else [])]
 
 
-def test_from_the_outside_in_stand_memo_warm_retry_budget_gate_and_record():
+def test_from_the_outside_in_stand_memo_warm_hedge_retry_budget_gate_and_record():
     model = stacked(Backend(), CARD, MemoryJournal())
-    assert layers(model) == ["Memo", "Warm", "Retry", "Budget", "Gate", "Record", "Backend"]
+    assert layers(model) == ["Memo", "Warm", "Hedge", "Retry", "Budget", "Gate", "Record", "Backend"]
 
 
 class Halfway(Random):

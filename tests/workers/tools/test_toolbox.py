@@ -5,14 +5,17 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 from unicodedata import category
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
+from tests.workers.models.doubles import virtual_time
 
 from fanfold_workers.aside import inline
 from fanfold_workers.contract import Finding, Scope, Value
 from fanfold_workers.errors import FanfoldError, InputError, ScopeError
+from fanfold_workers.hedging import Hedges
 from fanfold_workers.tools.files import Files
 from fanfold_workers.tools.roots import MemoryRoot
 from fanfold_workers.tools.toolbox import Answer, RemoteTool, Tool, Toolbox
@@ -160,3 +163,47 @@ async def test_a_tool_of_another_server_is_called_if_the_scope_names_both() -> N
         "servers: The server git is not in this scope. Use one of: jira.",
         "tool: The tool git__push is not in this scope. Use one of: git__log.",
     ]
+
+
+# -- slow calls ------------------------------------------------------------------------------------------------------
+
+
+async def slow_of_eight(*, read_only: bool, hedges: Hedges | None) -> tuple[list[float], float]:
+    """Eight calls of one tool, of which the last takes a minute; when it was made, and when it was answered."""
+    made: list[float] = []
+    started = anyio.current_time()
+
+    async def log(arguments: Mapping[str, object]) -> Answer:
+        slow = arguments["n"] == 7
+        if slow:
+            made.append(anyio.current_time() - started)
+        await anyio.sleep(60 if slow and len(made) == 1 else 3)
+        return Answer(f"commit {arguments['n']}")
+
+    tool = RemoteTool("git__log", "Logs.", "{}", "git", log, read_only=read_only)
+    answers: dict[int, tuple[Answer, float]] = {}
+
+    async def call(number: int) -> None:
+        # Each is another worker's.
+        scope = Scope(tools=("git__log",), servers=("git",))
+        box = Toolbox({}, ROOTS, scope, aside=inline, remote={"git__log": tool}, hedges=hedges)
+        answers[number] = await box.call("git__log", {"n": number}), anyio.current_time() - started
+
+    async with anyio.create_task_group() as group:
+        for number in range(8):
+            group.start_soon(call, number)
+    assert [answers[n][0] for n in range(8)] == [Answer(f"commit {n}") for n in range(8)]
+    return made, answers[7][1]
+
+
+@pytest.mark.parametrize("anyio_backend", [virtual_time()])
+async def test_a_slow_call_of_another_servers_tool_that_only_reads_is_made_a_second_time() -> None:
+    assert await slow_of_eight(read_only=True, hedges=Hedges()) == ([0, pytest.approx(3.9)], pytest.approx(6.9))
+
+
+@pytest.mark.parametrize("anyio_backend", [virtual_time()])
+@pytest.mark.parametrize(("read_only", "hedges"), [(False, Hedges()), (True, None)])
+async def test_a_tool_that_may_change_something_is_never_called_twice_nor_any_where_nobody_wants_it(
+    read_only: bool, hedges: Hedges | None
+) -> None:
+    assert await slow_of_eight(read_only=read_only, hedges=hedges) == ([0], 60)

@@ -1,20 +1,22 @@
 """The tool calls of one turn: who may, what they came to, and the journal that remembers it."""
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import anyio
 from pydantic import TypeAdapter
 
-from fanfold_workers.contract import Examined, Finding
+from fanfold_workers.contract import Examined, Finding, Usage
 from fanfold_workers.errors import FanfoldError, InputError
 from fanfold_workers.lenient import read_findings
-from fanfold_workers.models.model import ToolAnswer, ToolCall
+from fanfold_workers.models.model import Reply, ToolAnswer, ToolCall
+from fanfold_workers.tools.audit import Executor
 from fanfold_workers.tools.legible import in_line, legible
-from fanfold_workers.tools.toolbox import Toolbox
-from fanfold_workers.work import Notes
+from fanfold_workers.work import Notes, Step
 
 from .builtin import (
     AGAIN,
@@ -29,7 +31,7 @@ from .builtin import (
 )
 from .coverage import Coverage
 from .past import Past
-from .words import output
+from .words import GIVEN, output
 
 MAX_CALLS_A_TURN = 20
 MAX_SAME = 2
@@ -72,10 +74,12 @@ class Calls:
         report: what was reported, once it was.
         made: calls made so far, built-in tools left out.
         sources: what was cited of pages that the provider looked up, by address.
+        given: what there is to read from the start: what prerequisites found.
+        replies: of the model, so far.
         noted: every finding noted so far.
     """
 
-    toolbox: Toolbox
+    toolbox: Executor
     notes: Notes
     past: Past
     coverage: Coverage
@@ -84,15 +88,25 @@ class Calls:
     report: ReportArguments | None = None
     made: int = 0
     sources: dict[str, str] = field(default_factory=dict[str, str])
+    given: str = ""
+    replies: list[Reply] = field(default_factory=list[Reply])
     noted: list[Finding] = field(default_factory=list[Finding])
     _turn: int = -1
     _kept: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
     _same: Counter[str] = field(default_factory=Counter[str])
 
+    def __post_init__(self) -> None:
+        if self.given:
+            self._kept[GIVEN] = Outcome(self.given)
+
+    def stepped(self, kind: Literal["turn", "tool"], note: str) -> None:
+        """Tell whoever watches what comes next, and how far this try is."""
+        self.notes.step(Step(kind, in_line(note, 100), self.coverage.examined, used(self.replies, self.made)))
+
     async def answer(self, calls: Sequence[ToolCall]) -> tuple[ToolAnswer, ...]:
         """The answers of one turn, in the order of the calls. Calls of tools run side by side."""
         self._turn += 1
-        name = f"tools{self._turn:03}"
+        name = f"tools{self._turn:03}.{digest(calls)}"
         kept = self.past.known.get(name)
         whys = [self._refusal(n, call) for n, call in enumerate(calls)]
         outcomes = OUTCOMES.validate_json(kept) if kept else await self._made(calls, whys)
@@ -141,6 +155,7 @@ class Calls:
         return outcomes
 
     async def _ran(self, call: ToolCall) -> Outcome:
+        self.stepped("tool", call.name)
         try:
             answer = await self.toolbox.call(call.name, call.arguments)
         except FanfoldError as error:
@@ -221,3 +236,20 @@ class Calls:
         if outcome.findings:
             told.append(f"[Take findings over with adopt: ref {ref!r}, lines counted from 1]")
         return ToolAnswer(call.id, "\n".join([text, *told]), outcome.failed)
+
+
+def digest(calls: Sequence[ToolCall]) -> str:
+    """Eight hex digits of what was called: other calls in the same turn have other answers."""
+    told = json.dumps([[call.name, call.arguments] for call in calls], sort_keys=True, default=str)
+    return hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+
+
+def used(replies: Sequence[Reply], made: int) -> Usage:
+    """What so many replies and tool calls took; what it cost, the accounts know."""
+    return Usage(
+        tool_calls=made,
+        model_calls=len(replies),
+        input_tokens=sum(reply.usage.read for reply in replies),
+        output_tokens=sum(reply.usage.output for reply in replies),
+        cached_tokens=sum(reply.usage.cache_read + reply.usage.cache_write for reply in replies),
+    )

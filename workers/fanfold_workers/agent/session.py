@@ -1,6 +1,6 @@
 """One worker's conversation with its model: ask, run the tools that it calls, until it reports or must stop."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -37,6 +37,7 @@ class Setup:
         window: tokens of a request with its answer.
         max_tokens: tokens of an answer.
         effort: how hard the model should try.
+        hedge: whether a call that takes far longer than its siblings is made a second time.
     """
 
     model: Model
@@ -46,6 +47,7 @@ class Setup:
     window: int
     max_tokens: int
     effort: Effort = ""
+    hedge: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,6 @@ class Session:
         limits: where it must stop.
         web: whether it may use the web.
         turns: the conversation so far.
-        replies: all replies so far.
         spent: what the try has cost, if its last call was answered just now; None if only the journal knows.
     """
 
@@ -86,13 +87,17 @@ class Session:
     limits: Limits
     web: bool
     turns: list[Turn]
-    replies: list[Reply] = field(default_factory=list[Reply])
     spent: Amount | None = None
     _room: int = 0
     _closing: int = 0
     _ran_out: str = ""
     _reminded: bool = False
     _began: float = 0.0
+
+    @property
+    def replies(self) -> list[Reply]:
+        """All replies so far."""
+        return self.calls.replies
 
     async def converse(self) -> Ending:
         """Go on until the model reports, refuses, or must stop.
@@ -104,6 +109,7 @@ class Session:
         for n in range(self.limits.turns):
             await self._steer(n)
             self.spent = None
+            self.calls.stepped("turn", f"turn {n + 1}")
             reply = await self._reply(n)
             self.spent = reply.spent
             self.replies.append(reply)
@@ -130,7 +136,7 @@ class Session:
         what = self.past.known.get(name) or self._running_out(n)
         if not what or self._closing:
             return
-        await self.past.keep(name, what)
+        await self.past.keep(name, what, own=True)
         self._closing, self._ran_out, self.calls.withdrawn = max(n, 1), what, True
         self._say(prompt("report_now").substitute(what=what))
 
@@ -183,6 +189,7 @@ class Session:
             key=f"{self.past.prefix}t{n:03}.reply",
             new=not self.past.holds(f"t{n:03}.reply"),
             purse=self.purse,
+            hedge=setup.hedge,
         )
 
     # -- what came back -------------------------------------------------------------------------------------------

@@ -8,8 +8,10 @@ from string import Template
 from fanfold_workers.contract import Subtask
 
 SHOWN_PLACES = 50
+GIVEN = "given"
+"""By this ref a worker reads again what prerequisites found."""
 
-_TAGS = re.compile(r"<(?=\s*/?\s*(?:objective|boundaries|expected|places|tool_output)\b)", re.IGNORECASE)
+_TAGS = re.compile(r"<(?=\s*/?\s*(?:objective|boundaries|expected|places|given|tool_output)\b)", re.IGNORECASE)
 
 
 @cache
@@ -18,11 +20,11 @@ def prompt(name: str) -> Template:
     return Template((files("fanfold_workers.agent") / "prompts" / f"{name}.md").read_text("utf-8").strip())
 
 
-def opening(subtask: Subtask, tools: tuple[str, ...], in_scope: int) -> str:
-    """The first message: all that a worker is told of its subtask."""
+def opening(subtask: Subtask, tools: tuple[str, ...], in_scope: int, given: str = "", given_chars: int = 0) -> str:
+    """The first message: all that a worker is told of its subtask, and the first of what prerequisites found."""
     scope = subtask.scope
     more = f"\nand {len(scope.places) - SHOWN_PLACES} more" if len(scope.places) > SHOWN_PLACES else ""
-    return prompt("subtask").substitute(
+    told = prompt("subtask").substitute(
         objective=fenced(subtask.objective),
         boundaries=fenced(subtask.boundaries) or "None stated.",
         expected=fenced(subtask.expected) or "Findings that can be checked.",
@@ -32,6 +34,11 @@ def opening(subtask: Subtask, tools: tuple[str, ...], in_scope: int) -> str:
         tool_calls=subtask.limits.tool_calls,
         turns=subtask.limits.turns,
     )
+    if not given:
+        return told
+    left = len(given) - given_chars
+    rest = f"[{left:,} more characters: read_again(ref={GIVEN!r}, offset={given_chars})]" if left > 0 else ""
+    return f"{told}\n\n" + prompt("given").substitute(given=fenced(given[:given_chars]), rest=rest).strip()
 
 
 def fenced(text: str) -> str:

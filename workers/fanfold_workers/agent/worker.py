@@ -12,16 +12,19 @@ from fanfold_workers.accounts import Account, Amount, Limit
 from fanfold_workers.aside import Aside, in_thread
 from fanfold_workers.contract import Finding, Line, Result, Status, Subtask, Usage
 from fanfold_workers.errors import BusyError, FanfoldError, OverBudgetError, TooLongError
+from fanfold_workers.given import handed_on
+from fanfold_workers.hedging import Hedges
 from fanfold_workers.journal import Journal
 from fanfold_workers.models.catalog import Card
 from fanfold_workers.models.model import Effort, Model, Reply, Said, ToolSpec, Web
+from fanfold_workers.tools.audit import Audit, audited
 from fanfold_workers.tools.files import Files
 from fanfold_workers.tools.roots import Root
 from fanfold_workers.tools.toolbox import RemoteTool, Runner, Tool, Toolbox
 from fanfold_workers.work import Notes
 
 from .builtin import SPECS
-from .calls import Calls
+from .calls import Calls, used
 from .coverage import Coverage
 from .past import Past
 from .session import Ending, Session, Setup
@@ -33,6 +36,9 @@ MOST_FILES = 20_000
 """Files in scope are counted up to here."""
 WINDOW_SHARE = 0.9
 """The part of a window that is planned with: estimates of tokens are estimates."""
+
+GIVEN_CHARS, GIVEN_PART, CHARS_A_TOKEN = 30_000, 8, 3
+"""Of what prerequisites found so much is shown at once, and no more than an eighth of the window."""
 
 Purses = Callable[[str], tuple[Account, ...]]
 """The accounts that pay for a run, by its id, narrowest first."""
@@ -53,8 +59,12 @@ class AgentWorker:
         offered: names of those that any worker of the run may call: all are shown the same list.
         web: what those may look up whose scope says so; None for nothing.
         effort: how hard the model should try.
+        hedge: whether a call that takes far longer than its siblings is made a second time: of the model, or of
+            another server's tool that only reads.
         aside: where blocking work runs.
         runner: runs the tools instead, if there is one.
+        audit: hears of each call of a tool, if anybody should.
+        hedges: how long calls of other servers' tools take, for all workers of a process.
     """
 
     model: Model
@@ -67,8 +77,11 @@ class AgentWorker:
     offered: tuple[str, ...] = ()
     web: Web | None = None
     effort: Effort = ""
+    hedge: bool = True
     aside: Aside = field(default=in_thread)
     runner: Runner | None = None
+    audit: Audit | None = None
+    hedges: Hedges = field(default_factory=Hedges)
 
     @property
     def engine(self) -> str:
@@ -94,12 +107,19 @@ class AgentWorker:
 
     async def _session(self, subtask: Subtask, notes: Notes) -> Session:
         toolbox = Toolbox(
-            self.tools, self.roots, subtask.scope, aside=self.aside, runner=self.runner, remote=self.remote
+            self.tools,
+            self.roots,
+            subtask.scope,
+            aside=self.aside,
+            runner=self.runner,
+            remote=self.remote,
+            hedges=self.hedges if self.hedge else None,
         )
-        kept = notes.key("turns")
-        past = await Past.read(self.journal, kept) if notes.begun else Past(self.journal, f"{kept}/")
+        past = await Past.read(self.journal, notes)
         coverage = Coverage(await self._in_scope(subtask, past), subtask.scope.places)
-        calls = Calls(toolbox, notes, past, coverage, subtask.limits.tool_calls)
+        given = handed_on(subtask.prior)
+        tools = audited(toolbox, self.audit, notes)
+        calls = Calls(tools, notes, past, coverage, subtask.limits.tool_calls, given=given)
         known = (*self.tools, *self.remote)
         names = tuple(name for name in known if name in subtask.scope.tools)
         return Session(
@@ -109,8 +129,13 @@ class AgentWorker:
             purse=self._purse(subtask, notes),
             limits=subtask.limits,
             web=subtask.scope.web,
-            turns=[Said(opening(subtask, names, coverage.in_scope))],
+            turns=[Said(opening(subtask, names, coverage.in_scope, given, self._given_chars))],
         )
+
+    @property
+    def _given_chars(self) -> int:
+        """How much of what prerequisites found is shown at once; the rest can be read."""
+        return min(GIVEN_CHARS, self.card.window * CHARS_A_TOKEN // GIVEN_PART)
 
     @cached_property
     def _setup(self) -> Setup:
@@ -123,6 +148,7 @@ class AgentWorker:
             window=int(self.card.window * WINDOW_SHARE),
             max_tokens=output,
             effort=self.effort,
+            hedge=self.hedge,
         )
 
     def _purse(self, subtask: Subtask, notes: Notes) -> tuple[Account, ...]:
@@ -182,14 +208,8 @@ def _ended_by(error: FanfoldError) -> Ending:
 
 def _usage(replies: list[Reply], made: int, spent: Amount) -> Usage:
     """What it took: all that was charged, also for tries that failed."""
-    return Usage(
-        tool_calls=made,
-        model_calls=max(len(replies), spent.calls),
-        usd=spent.usd,
-        input_tokens=sum(reply.usage.read for reply in replies),
-        output_tokens=sum(reply.usage.output for reply in replies),
-        cached_tokens=sum(reply.usage.cache_read + reply.usage.cache_write for reply in replies),
-    )
+    usage = used(replies, made)
+    return usage.model_copy(update={"model_calls": max(usage.model_calls, spent.calls), "usd": spent.usd})
 
 
 def _lines(texts: Iterable[object]) -> tuple[Line, ...]:

@@ -40,7 +40,8 @@ class Budget:
     """Fills in what a request may cost at worst, and lets it pass while its purse can bear that.
 
     Record takes the money, in one transaction over all processes. If there is too little, the request waits while
-    calls in flight may give some back, and is refused as soon as what is spent and this worst case pass a limit.
+    calls in flight may give some back, and is refused as soon as what is spent and this worst case pass a limit. A
+    duplicate does not wait: it is refused at once.
 
     Attributes:
         model: who is asked.
@@ -71,6 +72,8 @@ class Budget:
             try:
                 reply = await self.model.ask(ask)
             except OverBudgetError:
+                if ask.spare:
+                    raise
                 if not exact:
                     ask, exact = await self._counted(ask, counted), True
                 await self._wait(ask)

@@ -117,6 +117,26 @@ class Throttle:
     _line: anyio.Lock = field(default_factory=anyio.Lock)
     _left: anyio.Event = field(default_factory=anyio.Event)
 
+    @property
+    def busy(self) -> bool:
+        """Whether calls wait to go, or all do because the server asked for a pause."""
+        return bool(self._waiting) or self.until > anyio.current_time()
+
+    def has_room(self, needs: Mapping[str, float]) -> bool:
+        """Whether a call with these needs may go at once, ahead of nobody."""
+        return not self.busy and self._due(needs) <= anyio.current_time()
+
+    def enter_at_once(self, needs: Mapping[str, float]) -> float:
+        """Go now; when that is.
+
+        Raises:
+            BusyError: if a call with these needs would have to wait.
+        """
+        if not self.has_room(needs):
+            msg = "There is no room for a duplicate."
+            raise BusyError(msg, remedy="Go on waiting for the first call.")
+        return self._admit(needs)
+
     async def enter(self, needs: Mapping[str, float]) -> float:
         """Wait until a call with these needs may go, first come first served; when that is.
 
@@ -250,13 +270,15 @@ class Gate:
         """See Model.
 
         Raises:
-            BusyError: if the server asks to wait longer than the caller's deadline, or than ten minutes.
+            BusyError: if the server asks to wait longer than the caller's deadline, or than ten minutes; a duplicate
+                does not wait at all.
         """
         needs = {"requests": 1.0, "input": ask.worst.tokens - ask.max_tokens, "output": float(ask.max_tokens)}
         while True:
-            entered = await self.throttle.enter(needs)
+            entered = self.throttle.enter_at_once(needs) if ask.spare else await self.throttle.enter(needs)
             try:
-                reply = await self.model.ask(ask)
+                with ask.flight:
+                    reply = await self.model.ask(ask)
             except BusyError as error:
                 self.throttle.refused(error, entered, needs)
             except OverBudgetError:

@@ -6,6 +6,7 @@ Around a Model stand Models, one idea each; see `stack`. `FunctionModel` is a Mo
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, Protocol
@@ -103,6 +104,9 @@ class Ask:
         purse: accounts that pay, the narrowest first.
         worst: the most it can cost; Budget fills it in.
         begun: called when the answer has begun to arrive. Such a call is streamed.
+        hedge: whether it may be asked twice if it takes far longer than those like it.
+        spare: whether it is the second asking: it waits for neither money nor a place, and is tried once.
+        flight: Gate enters it while the call is out; once for each time that it goes out.
     """
 
     system: str
@@ -120,6 +124,9 @@ class Ask:
     purse: tuple[Account, ...] = field(default=(), compare=False)
     worst: Amount = field(default=Amount(), compare=False)
     begun: Callable[[], None] | None = field(default=None, compare=False, repr=False)
+    hedge: bool = field(default=False, compare=False)
+    spare: bool = field(default=False, compare=False)
+    flight: AbstractContextManager[None] = field(default=nullcontext(), compare=False, repr=False)
 
     @property
     def prefix(self) -> str:

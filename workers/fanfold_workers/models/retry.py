@@ -56,6 +56,8 @@ class Retry:
         Raises:
             FaultError: if the last try allowed failed too, saying how many there were.
         """
+        if ask.spare:
+            return await self.model.ask(ask)
         self.allowance.earn()
         tried = 0
         while True:

@@ -3,7 +3,7 @@
 ```
 Memo      only looks up: what was answered before is not asked again
 Warm      of those that share a prefix, one goes first
-(Hedge)   the place of duplicates for stragglers: its clock starts when the Gate admits
+Hedge     asks again what takes far longer than its siblings: its clock starts when the Gate admits
 Retry     holds neither a place nor money while it waits
 Budget    waits while money in flight may come back
 Gate      waits while the server asks to
@@ -15,11 +15,13 @@ back end  Anthropic, or a function
 from dataclasses import dataclass, field
 from random import Random
 
+from fanfold_workers.hedging import Hedges
 from fanfold_workers.journal import Journal
 
 from .budget import Budget, Counter, Till
 from .catalog import Card
 from .gate import Gate, Throttle
+from .hedge import Hedge
 from .memo import Memo
 from .model import Model
 from .record import Record
@@ -36,6 +38,7 @@ class Known:
     allowance: Allowance = field(default_factory=Allowance)
     meter: Meter = field(default_factory=Meter)
     prefixes: dict[str, Prefix] = field(default_factory=dict[str, Prefix])
+    hedges: Hedges = field(default_factory=Hedges)
     chance: Random = field(default_factory=Random)
 
 
@@ -62,4 +65,5 @@ def stacked(
     gate = Gate(Record(back_end, journal, card), known.throttle)
     budget = Budget(gate, card, journal, known.meter, till or Till(), count)
     retry = Retry(budget, known.allowance, known.chance)
-    return Memo(Warm(retry, card, known.prefixes), journal, card.model)
+    hedge = Hedge(retry, journal, known.hedges, known.throttle)
+    return Memo(Warm(hedge, card, known.prefixes), journal, card.model)

@@ -10,6 +10,7 @@ from pydantic import StringConstraints, ValidationError
 from fanfold_workers.aside import Aside, in_thread
 from fanfold_workers.contract import Examined, Finding, Place, Scope, Value
 from fanfold_workers.errors import InputError, ScopeError
+from fanfold_workers.hedging import Flight, Hedges, hedged
 
 from .files import Files
 from .legible import in_line
@@ -69,6 +70,7 @@ class RemoteTool:
         schema: JSON schema of its arguments, as JSON; the server checks them.
         server: whose it is; a scope must name that too.
         call: the work.
+        read_only: whether its server says that it changes nothing, so that it may be called twice.
     """
 
     name: str
@@ -76,6 +78,7 @@ class RemoteTool:
     schema: str
     server: str
     call: Callable[[Mapping[str, object]], Awaitable[Answer]]
+    read_only: bool = field(default=False, kw_only=True)
 
 
 class Inspect(Value):
@@ -105,6 +108,8 @@ class Toolbox:
         aside: where blocking work runs.
         runner: runs the tools instead, if there is one: on several cores, say.
         remote: tools of other MCP servers, by name.
+        hedges: how long their calls take, so that one that only reads and is far slower than others of its name is
+            made a second time; None for never. fanfold's own tools are not: they wait for nobody.
     """
 
     tools: Mapping[str, Tool[Any]]
@@ -113,6 +118,7 @@ class Toolbox:
     aside: Aside = field(default=in_thread)
     runner: Runner | None = None
     remote: Mapping[str, RemoteTool] = field(default_factory=dict[str, RemoteTool])
+    hedges: Hedges | None = None
 
     async def call(self, name: str, arguments: Mapping[str, object]) -> Answer:
         """Run one tool.
@@ -140,7 +146,15 @@ class Toolbox:
         if tool.server not in self.scope.servers:
             msg = f"The server {in_line(tool.server, 100)} is not in this scope."
             raise ScopeError(msg, field="servers", remedy=f"Use one of: {', '.join(self.scope.servers) or 'none'}.")
-        return await tool.call(arguments)
+        if not (tool.read_only and self.hedges):
+            return await tool.call(arguments)
+
+        async def once(flight: Flight) -> Answer:
+            with flight:
+                return await tool.call(arguments)
+
+        answer, _ = await hedged(self.hedges.of(tool.name), once)
+        return answer
 
 
 def _checked(tool: Tool[A], arguments: Mapping[str, object]) -> A:

@@ -18,6 +18,7 @@ from mcp.types import (
     ResourceLink,
     TextContent,
     TextResourceContents,
+    ToolAnnotations,
 )
 
 server = MCPServer("fanfold" if "fanfold" in sys.argv else "modern")
@@ -28,7 +29,7 @@ def environ() -> dict[str, str]:
     return dict(os.environ)
 
 
-@server.tool(description="Adds.")
+@server.tool(description="Adds.", annotations=ToolAnnotations(read_only_hint=True))
 def add(a: int, b: int) -> int:
     return a + b
 

@@ -199,3 +199,21 @@ def test_whatever_a_server_calls_its_tools_scopes_and_models_can_spell_them(serv
     name = fitted(server, tool)
     assert re.fullmatch(r"([a-zA-Z0-9_-]{1,64})?", name)
     assert not name or TypeAdapter(Id).validate_python(name).partition("__")[0] == server
+
+
+async def test_that_a_tool_only_reads_is_told_and_is_no_part_of_its_pin() -> None:
+    journal = MemoryJournal()
+    fake = FunctionServer(echo, (READ, WRITE))
+    async with servers(journal, a=fake) as others:
+        assert [tool.read_only for tool in (await others.tools()).values()] == [False, False]
+        pins = await journal.entries("pins/")
+        fake.tools = (Offer("read", "Reads.", SCHEMA, read_only=True), WRITE)
+        tools = await others.tools()
+        assert [(tool.read_only, tool.changed) for tool in tools.values()] == [(True, False), (False, False)]
+        assert await others.accept("a") == ()
+        assert await journal.entries("pins/") == pins
+    seen_first = MemoryJournal()
+    async with servers(seen_first, a=fake) as others:
+        assert (await others.tools())["a__read"].read_only
+    told = [(entry.key, entry.value) for entry in await seen_first.entries("pins/")]
+    assert told == [(entry.key, entry.value) for entry in pins]

@@ -34,6 +34,7 @@ async def test_a_server_of_the_newest_era_answers_without_seeing_our_keys(monkey
     async with over(MODERN) as servers:
         tools = await servers.tools()
         assert list(tools)[:3] == ["modern__environ", "modern__add", "modern__everything"]
+        assert [name for name, tool in tools.items() if tool.read_only] == ["modern__add"]
         assert json.loads(tools["modern__add"].schema)["required"] == ["a", "b"]
         environ = json.loads((await servers.call("modern__environ", {})).text)
         assert environ["GIVEN"] == "by its entry"

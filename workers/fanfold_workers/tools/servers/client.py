@@ -28,6 +28,7 @@ from mcp.types import (
     ResourceLink,
     TextContent,
     TextResourceContents,
+    Tool,
     ToolListChangedNotification,
     jsonrpc_message_adapter,
 )
@@ -87,7 +88,7 @@ class _SdkLine:
                 if error.code == METHOD_NOT_FOUND:  # it has prompts or resources only
                     break
                 raise _told(error) from error
-            offers += [Offer(t.name, t.description or "", _json(t.input_schema)) for t in page.tools]
+            offers += [_offer(tool) for tool in page.tools]
             cursor = page.next_cursor
             if not cursor or len(offers) > MAX_OFFERS:
                 break
@@ -120,6 +121,11 @@ def _told(error: Exception) -> Exception:
 
 
 # -- what came over it ---------------------------------------------------------------------------------------
+
+
+def _offer(tool: Tool) -> Offer:
+    read_only = tool.annotations is not None and tool.annotations.read_only_hint is True
+    return Offer(tool.name, tool.description or "", _json(tool.input_schema), read_only)
 
 
 def _json(value: object) -> str:

@@ -22,11 +22,13 @@ class Offer:
         name: as the server spells it.
         description: what it says of it; "" for nothing.
         schema: the JSON schema of its arguments, as JSON with sorted keys.
+        read_only: whether it says that the tool changes nothing; no part of what is pinned.
     """
 
     name: str
     description: str
     schema: str
+    read_only: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

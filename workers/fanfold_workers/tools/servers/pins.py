@@ -8,7 +8,7 @@ accepted later, under `/002` and so on. The newest pin counts.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from fanfold_workers.journal import Journal
 
@@ -76,7 +76,8 @@ class Pins:
 
 
 def _value(offer: Offer) -> str:
-    return json.dumps({"digest": digest(offer), **asdict(offer)})
+    what = {"name": offer.name, "description": offer.description, "schema": offer.schema}
+    return json.dumps({"digest": digest(offer), **what})
 
 
 def _pin(number: int, value: str) -> Pin:

@@ -179,6 +179,7 @@ class Servers:
                 offer,
                 pins[name].offer,
                 changed=pins[name].digest != digest(offer),
+                read_only=offer.read_only,
             )
             for name, offer in named.items()
         }
