@@ -442,3 +442,15 @@ def test_no_schedule_of_replies_faults_and_cancellations_passes_a_limit_or_refus
     if honest:
         assert all(each.spent.micros <= schedule.journal.limits[name] for name, each in standings.items())
     assert standings["day"].spent.micros >= schedule.paid
+
+
+async def test_duplicates_take_no_more_than_a_tenth_of_what_an_account_may_spend():
+    model = budget(backend := Backend())
+    purse = [account("r-1/s1", None), account("r-1", 1_000), account("day", 100_000)]
+    spare = replace(asking(most=60, purse=purse), spare=True)
+    await model.ask(spare)
+    with pytest.raises(OverBudgetError):
+        await model.ask(spare)
+    await model.ask(asking(most=60, purse=purse))
+    await model.ask(replace(spare, purse=(account("r-2", 1_000),)))
+    assert len(backend.asked) == 3

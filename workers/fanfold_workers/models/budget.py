@@ -1,12 +1,13 @@
 """Prices a request before it is made, and waits for money in flight before it refuses one."""
 
+from collections import Counter as Tally
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from weakref import WeakValueDictionary
 
 import anyio
 
-from fanfold_workers.accounts import Full
+from fanfold_workers.accounts import Amount, Full, Limit, Standing
 from fanfold_workers.errors import OverBudgetError, TooLongError
 from fanfold_workers.journal import MAX_POLL_SECONDS, Journal
 
@@ -18,16 +19,32 @@ Counter = Callable[[Ask], Awaitable[int | None]]
 """The exact tokens of a request, where the server counts them."""
 
 
+SPARE_SHARE = 0.1
+"""Duplicates may take this part of an account's limit, each counted at its worst: whichever try is not needed is
+charged what was held for it, since nobody knows what it cost."""
+
+
 @dataclass(slots=True)
 class Till:
     """Where those wait whose money is in flight; one for all models of a process."""
 
     changed: anyio.Event = field(default_factory=anyio.Event)
+    _spares: Tally[str] = field(default_factory=Tally[str])
     _lines: WeakValueDictionary[str, anyio.Lock] = field(default_factory=WeakValueDictionary[str, anyio.Lock])
 
     def line(self, account: str) -> anyio.Lock:
         """Where those wait for whom this account has too little: nobody waits behind another's account."""
         return self._lines.setdefault(account, anyio.Lock())
+
+    def spare(self, ask: Ask) -> Full | None:
+        """Count a duplicate; the first account that has seen too many of them already, if there is one."""
+        for account in ask.purse:
+            taken = Amount(self._spares[account.name])
+            most = None if account.limit.micros is None else int(account.limit.micros * SPARE_SHARE)
+            if (taken + ask.worst).over(Limit(most)):
+                return Full(account, "usd", Standing(taken))
+        self._spares.update({account.name: ask.worst.micros for account in ask.purse})
+        return None
 
     def ring(self) -> None:
         """A call has ended: what it held may have come back."""
@@ -41,7 +58,7 @@ class Budget:
 
     Record takes the money, in one transaction over all processes. If there is too little, the request waits while
     calls in flight may give some back, and is refused as soon as what is spent and this worst case pass a limit. A
-    duplicate does not wait: it is refused at once.
+    duplicate does not wait: it is refused at once, and so are those beyond a tenth of what an account may spend.
 
     Attributes:
         model: who is asked.
@@ -68,6 +85,8 @@ class Budget:
         """
         counted = ask_tokens(ask)
         ask, exact = await self._within(ask, counted)
+        if ask.spare and (full := self.till.spare(ask)):
+            raise OverBudgetError(full, ask.worst)
         while True:
             try:
                 reply = await self.model.ask(ask)
