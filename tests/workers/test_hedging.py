@@ -144,6 +144,15 @@ def test_the_limit_is_the_first_time_that_few_enough_outlast(completed: list[flo
 # -- when a duplicate goes out ---------------------------------------------------------------------------------------
 
 
+async def test_calls_that_began_a_moment_apart_are_judged_together():
+    calls = Calls([2.0 + n % 7 / 5 for n in range(48)] + [60.0, 60.0])
+    async with anyio.create_task_group() as group:
+        for number in range(50):
+            await anyio.sleep(0.02)
+            group.start_soon(calls.call, number)
+    assert set(calls.doubled) == {48, 49}
+
+
 async def test_the_straggler_of_eight_is_asked_again_and_answered_as_fast_as_the_others():
     calls = Calls([3.0] * 7 + [60.0])
     await calls.together()

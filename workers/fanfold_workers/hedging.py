@@ -145,7 +145,8 @@ class Siblings:
     def _look(self, now: float) -> float:
         """Send out duplicates that are due; when to look again."""
         if now >= self._looked + LOOK_SECONDS:
-            ages = [now - flight.since for flight in self._flights]
+            # That calls began a moment apart says nothing: one that is out for a little less counts with the others.
+            ages = [(now - flight.since) * SLACK for flight in self._flights]
             self._overdue = overdue(self._completed, sorted([*self._cut, *ages]))
             self._looked, self._news = now, False
         again = self._looked + LOOK_SECONDS if self._news else math.inf
@@ -194,6 +195,11 @@ class Flight:
     spare: bool
     since: float = -math.inf
 
+    @property
+    def needless(self) -> bool:
+        """Whether the other try has answered."""
+        return self.race.answered
+
     def __enter__(self) -> None:
         siblings = self.race.siblings
         if not self.spare and self.since == -math.inf:
@@ -230,6 +236,11 @@ class _Race(Generic[T]):
     _first: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     _second: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     _answers: list[T] = field(default_factory=list[T])
+
+    @property
+    def answered(self) -> bool:
+        """Whether a try has answered."""
+        return bool(self._answers)
 
     async def run(self) -> T:
         failure: Exception | None = None

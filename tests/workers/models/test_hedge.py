@@ -129,12 +129,11 @@ class House:
 # -- when ------------------------------------------------------------------------------------------------------------
 
 
-async def test_the_straggler_of_eight_is_asked_again_and_its_first_try_costs_the_worst():
+async def test_the_straggler_of_eight_is_asked_again_and_its_first_try_is_cut_and_costs_the_worst():
     house = House(Server({SLOW: [60.0]}))
     await house.together(wanted(SLOW))
     assert house.server.tries[SLOW] == [0, pytest.approx(3.9)]
-    # The first try is given the moment that every cancelled call is given.
-    assert house.ends[SLOW] == (pytest.approx(6.9 + GRACE_SECONDS), "slow#2")
+    assert house.ends[SLOW] == (pytest.approx(6.9), "slow#2")
     assert {len(tries) for text, tries in house.server.tries.items() if text != SLOW} == {1}
     assert await house.stands(SLOW) == "slow#2"
     standing = await house.journal.standing("r-1")
@@ -142,11 +141,12 @@ async def test_the_straggler_of_eight_is_asked_again_and_its_first_try_costs_the
     assert house.replies[SLOW].spent == standing.spent
 
 
-async def test_a_first_try_that_comes_in_within_its_grace_costs_what_it_cost():
-    house = House(Server({SLOW: [7.0]}))
-    await house.together(wanted(SLOW))
-    assert house.ends[SLOW] == (pytest.approx(7.0), "slow#2")
-    assert (await house.journal.standing("r-1")).spent.micros == 9 * 10
+async def test_a_caller_that_is_cancelled_gives_both_tries_the_moment_that_every_call_is_given():
+    house = House(Server({SLOW: [60.0, 60.0]}))
+    with anyio.move_on_after(5):
+        await house.together(wanted(SLOW))
+    assert house.server.tries[SLOW] == [0, pytest.approx(3.9)]
+    assert anyio.current_time() == 5 + GRACE_SECONDS
 
 
 async def test_two_slow_ones_of_fifty_are_asked_again():
@@ -241,7 +241,7 @@ async def test_the_first_caller_of_a_prefix_still_lets_the_others_go_when_its_an
 async def test_a_first_try_that_answers_first_wins_and_its_duplicate_costs_the_worst():
     house = House(Server({SLOW: [5.0, 60.0]}))
     await house.together(wanted(SLOW))
-    assert house.ends[SLOW] == (5 + GRACE_SECONDS, "slow#1")
+    assert house.ends[SLOW] == (5, "slow#1")
     assert await house.stands(SLOW) == "slow#1"
     standing = await house.journal.standing("r-1")
     assert (standing.spent.micros, standing.held) == (8 * 10 + 100, Amount())

@@ -20,8 +20,8 @@ class Hedge:
     """Sends a duplicate of a call that is slow among those of the same prefix; the first reply in the journal counts.
 
     Both tries have the same key, and Record writes it once. What is returned is what stands there, so that whoever
-    goes on later goes on from the same reply. The try that is not needed is cancelled: it costs what was held for it
-    unless it comes in within Record's grace.
+    goes on later goes on from the same reply. The try that is not needed is cancelled at once, and costs what was
+    held for it.
 
     Attributes:
         model: who is asked.
@@ -41,7 +41,8 @@ class Hedge:
             return await self.model.ask(ask)
 
         async def once(flight: Flight) -> Reply:
-            return await self.model.ask(replace(ask, flight=flight, spare=flight.spare))
+            tried = replace(ask, flight=flight, spare=flight.spare, needless=lambda: flight.needless)
+            return await self.model.ask(tried)
 
         reply, raced = await hedged(self.hedges.of(ask.prefix), once, partial(self._held, ask.max_tokens))
         return await self._standing(ask, reply) if raced else reply

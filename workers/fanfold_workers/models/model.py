@@ -84,6 +84,10 @@ class Web:
     uses: int = 5
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One request to a model. What changes its answer, `system` to `max_tokens` and `effort`, makes up its hash.
@@ -107,6 +111,7 @@ class Ask:
         hedge: whether it may be asked twice if it takes far longer than those like it.
         spare: whether it is the second asking: it waits for neither money nor a place, and is tried once.
         flight: Gate enters it while the call is out; once for each time that it goes out.
+        needless: whether nobody needs its answer any more: then Record gives a cancelled call no time to come in.
     """
 
     system: str
@@ -127,6 +132,7 @@ class Ask:
     hedge: bool = field(default=False, compare=False)
     spare: bool = field(default=False, compare=False)
     flight: AbstractContextManager[None] = field(default=nullcontext(), compare=False, repr=False)
+    needless: Callable[[], bool] = field(default=_never, compare=False, repr=False)
 
     @property
     def prefix(self) -> str:

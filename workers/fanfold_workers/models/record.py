@@ -47,7 +47,7 @@ class Record:
         if full := await self.journal.reserve(ask.purse, ask.worst):
             raise OverBudgetError(full, ask.worst)
         await self._still_wanted(ask)
-        return await lingering(partial(self._called, ask), GRACE_SECONDS)
+        return await lingering(partial(self._called, ask), lambda: 0.0 if ask.needless() else GRACE_SECONDS)
 
     async def _still_wanted(self, ask: Ask) -> None:
         """A caller that was cancelled meanwhile asks nothing, and gets its money back."""
@@ -73,7 +73,7 @@ class Record:
         return replace(reply, spent=spent)
 
 
-async def lingering(work: Callable[[], Awaitable[T]], seconds: float) -> T:
+async def lingering(work: Callable[[], Awaitable[T]], seconds: Callable[[], float]) -> T:
     """The work's own result. A cancellation of the caller reaches the work so many seconds late, or never."""
     results: list[T] = []
     failures: list[Exception] = []
@@ -93,12 +93,12 @@ async def lingering(work: Callable[[], Awaitable[T]], seconds: float) -> T:
     return results[0]
 
 
-async def _hurry(ended: anyio.Event, scope: anyio.CancelScope, seconds: float) -> None:
+async def _hurry(ended: anyio.Event, scope: anyio.CancelScope, seconds: Callable[[], float]) -> None:
     try:
         await ended.wait()
     finally:
         if not ended.is_set():
-            scope.deadline = anyio.current_time() + seconds
+            scope.deadline = anyio.current_time() + seconds()
 
 
 def dumped(reply: Reply) -> str:
