@@ -191,6 +191,7 @@ class Orchestrator:
             survey=survey,
             remote={tool.name: tool.server for tool in remote.values()},
             card=brains.paid.worker if brains.paid else None,
+            lead=brains.paid.lead if brains.paid else None,
             trouble=self.servers.failed,
         )
         return plan.model_dump_json()

@@ -33,16 +33,36 @@ AGENTS_AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
+class _Joining:
+    """What the report takes: tokens in any case, for each subtask, and at most."""
+
+    whole: int
+    each: int
+    most: int
+
+
+LOW, HIGH = _Joining(3_000, 300, 20_000), _Joining(8_000, 3_000, 70_000)
+"""Assumptions; the lead is shown 50,000 tokens of findings at most, whatever there is."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Range:
     low: float = 0.0
     high: float = 0.0
 
 
-def estimate(subtasks: Sequence[Subtask], survey: Survey, *, agents: bool, card: Card | None = None) -> Estimate:
+def estimate(
+    subtasks: Sequence[Subtask],
+    survey: Survey,
+    *,
+    agents: bool,
+    card: Card | None = None,
+    lead: Card | None = None,
+) -> Estimate:
     """The price of the subtasks: those with checks go to the rules engine, the others to agents.
 
     `agents` says that those others are a host's sub-agents; else they go to fanfold's own models where there is a
-    `card`, or to a function of the caller's own, whose cost nobody here can know.
+    `card`, or to a function of the caller's own, whose cost nobody here can know. `lead` writes the report.
     """
     ruled = [subtask for subtask in subtasks if subtask.checks]
     minds = [subtask for subtask in subtasks if not subtask.checks]
@@ -51,9 +71,12 @@ def estimate(subtasks: Sequence[Subtask], survey: Survey, *, agents: bool, card:
     count = len(minds) if agents or card else 0
     if minds:
         told.append(_basis(len(minds), card, agents=agents))
+    joins = len(subtasks) if card and lead else 0
+    if joins and lead:
+        told.append(f"Joining and writing, by {lead.model}: {_joined(joins, HIGH):,} tokens at most (assumed).")
     return Estimate(
-        usd_low=_usd(count * AGENT_CHATS * CHAT_LOW, card),
-        usd_high=_usd(count * AGENT_CHATS * CHAT_HIGH, card),
+        usd_low=round(_usd(count * AGENT_CHATS * CHAT_LOW, card) + _usd(_joined(joins, LOW), lead), 4),
+        usd_high=round(_usd(count * AGENT_CHATS * CHAT_HIGH, card) + _usd(_joined(joins, HIGH), lead), 4),
         workers=len(subtasks),
         seconds_low=round(fast.low + slow.low, 2),
         seconds_high=round(fast.high + slow.high, 2),
@@ -107,6 +130,11 @@ def _usd(tokens: int, card: Card | None) -> float:
         return 0.0
     written = int(tokens * WRITTEN)
     return round(card.cost(Tokens(input=tokens - written, output=written)).usd, 4)
+
+
+def _joined(subtasks: int, range_: "_Joining") -> int:
+    """Tokens of the request in which the lead joins what so many found and writes the report; 0 for nobody."""
+    return min(range_.whole + subtasks * range_.each, range_.most) if subtasks else 0
 
 
 def _basis(count: int, card: Card | None, *, agents: bool) -> str:

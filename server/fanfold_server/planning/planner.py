@@ -35,6 +35,7 @@ async def make_plan(
     survey: Survey | None = None,
     remote: Mapping[str, str] | None = None,
     card: Card | None = None,
+    lead: Card | None = None,
     trouble: Mapping[str, str] | None = None,
 ) -> Plan:
     """The plan of a task: the caller's own split if it has one, else the planner's, checked and priced.
@@ -50,6 +51,7 @@ async def make_plan(
         survey: a look at the roots to share; a new one if None.
         remote: the server of each tool of other MCP servers, by the tool's name.
         card: the model of fanfold's own workers, if they are models.
+        lead: the model that writes the report, if one does.
         trouble: why a server's tools are not there, by its name.
 
     Raises:
@@ -64,7 +66,7 @@ async def make_plan(
         split = Split(task.subtasks, engine="host", places=task.roots or tuple(sorted(roots))[:500])
     else:
         split = await (planner or RulesPlanner(roots, tools, aside, takes_any, survey)).plan(task)
-    making = _Making(task, plan_id, survey, tools, takes_any, remote or {}, card, trouble or {})
+    making = _Making(task, plan_id, survey, tools, takes_any, remote or {}, card, lead, trouble or {})
     return await aside(lambda: making.plan(split))
 
 
@@ -79,6 +81,7 @@ class _Making:
     takes_any: bool
     remote: Mapping[str, str]
     card: Card | None
+    lead: Card | None
     trouble: Mapping[str, str]
 
     def plan(self, split: Split) -> Plan:
@@ -99,7 +102,7 @@ class _Making:
             subtasks=subtasks,
             assumptions=tuple(text[:20_000] for text in (*split.assumptions, *self._filled(split, defaults))),
             problems=capped([*split.problems, *check.problems(), *self._missing()]),
-            estimate=estimate(subtasks, self.survey, agents=not self.takes_any, card=self.card),
+            estimate=estimate(subtasks, self.survey, agents=not self.takes_any, card=self.card, lead=self.lead),
             engine=split.engine,
         )
 
