@@ -24,8 +24,9 @@ audit: $(RUNS)  ## fetch the sources of 50 widely used packages and audit them a
 	$(BIN)/python benchmarks/fetch_archives.py
 	$(BIN)/fanfold run "$(AUDIT)" --root repos=benchmarks/data/repos || [ $$? -eq 3 ]
 
-bench: $(STAMP)  ## what happens around a model's calls, against a simulated endpoint; takes half an hour
+bench: $(STAMP)  ## what dispatch promises, and what happens around a model's calls, both simulated; takes an hour
 	@$(BIN)/python -m benchmarks.calls
+	@$(BIN)/python -m benchmarks.dispatch
 
 test: lint types pytest  ## every check there is; what continuous integration runs
 

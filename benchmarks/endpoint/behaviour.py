@@ -22,7 +22,7 @@ def draw(*key: object) -> float:
 
 
 def seconds(latency: Latency, *key: object) -> float:
-    """How long this request takes."""
+    """How long this request takes. The endpoint's key is the seed, the request's luck, and 1 for its first try."""
     if not latency.median:
         return 0.0
     spread = exp(latency.sigma * _NORMAL.inv_cdf(max(draw(*key, "latency"), _SMALLEST))) if latency.sigma else 1.0

@@ -10,7 +10,7 @@ Seconds = Annotated[float, Field(ge=0)]
 PerMinute = Annotated[int, Field(ge=1)] | None
 Fault = Literal["error", "dropped", "cut", "truncated", "null_stop", "forever"]
 FAULTS: tuple[Fault, ...] = ("error", "dropped", "cut", "truncated", "null_stop", "forever")
-MindName = Literal["auto", "echo", "script", "worker", "structured"]
+MindName = Literal["auto", "echo", "script", "worker", "structured", "synthesis", "summary"]
 _FORBID = ConfigDict(extra="forbid")
 
 
@@ -32,6 +32,21 @@ class Latency:
     tail_factor: Annotated[float, Field(ge=1)] = 1.0
     first_byte: Seconds = 0.0
     scale: Seconds = 1.0
+
+
+@dataclass(frozen=True, slots=True, config=_FORBID)
+class Straggler:
+    """A conversation whose answers take a time of their own.
+
+    Attributes:
+        objective: what its first message says in `<objective>`.
+        seconds: how long they take, whatever was drawn for them.
+        tries: only for the first so many requests of each turn; for all if None.
+    """
+
+    objective: str
+    seconds: Seconds
+    tries: Annotated[int, Field(ge=1)] | None = None
 
 
 @dataclass(frozen=True, slots=True, config=_FORBID)
@@ -130,6 +145,21 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, config=_FORBID)
+class Knowledge:
+    """What the minds `synthesis` and `summary` know of the texts that they are shown. Nobody who asks is told.
+
+    Attributes:
+        facts: sentences that are worth a finding, as they stand in the texts.
+        forget: this share of them goes unnoticed: always the same ones, by the seed and the fact.
+        side: which side of a conflict is right: the `first` that is shown, the `last`, or `none`: it stays open.
+    """
+
+    facts: tuple[str, ...] = ()
+    forget: Share = 0.0
+    side: Literal["first", "last", "none"] = "first"
+
+
+@dataclass(frozen=True, slots=True, config=_FORBID)
 class Config:
     """All of it.
 
@@ -137,13 +167,17 @@ class Config:
         seed: latencies, faults and storms hang on this and on the request alone.
         key: what tells requests apart when chance is drawn: `body`, every byte; `conversation`, the text of the first
             user message and how many turns were answered, so that clients which word the rest differently meet the
-            same. The n-th request of the same key is another draw, so that a retry can succeed.
+            same. The n-th request of the same key is another draw, so that a retry can succeed and a duplicate has
+            luck of its own; `behaviour.seconds` says which, before or after.
         mind: who answers. `echo`: words. `script`: the `script`. `worker`: calls tools, notes findings, reports.
-            `structured`: JSON that fits the schema, as a planner or composer. `auto`: structured if a schema is
-            given, a worker (the script, if there is one) if there is a tool `report`, else echo.
+            `structured`: JSON that fits the schema, as a planner or composer. `synthesis`: draws, folds, settles or
+            writes, as the schema's title asks. `summary`: the facts it knows of what it is shown, as many as there
+            is room for. `auto`: synthesis if the schema has such a title, structured if there is another, a worker
+            (the script, if there is one) if there is a tool `report`, else echo.
         output_tokens: about how many tokens an echo has.
         script: replies for the turns of each conversation; the last one repeats.
-        latency, faults, limits, storms: see their types.
+        knows: what there is to find in texts.
+        latency, stragglers, faults, limits, storms: see their types.
         models: models that exist; any does, with the card `any_model`, if there are none.
         structured_output: whether `output_config.format` is taken (else 400).
         count_tokens, serves_models: whether those two endpoints exist (else 404).
@@ -158,7 +192,9 @@ class Config:
     mind: MindName = "auto"
     output_tokens: Annotated[int, Field(ge=0)] = 20
     script: tuple[Turn, ...] = ()
+    knows: Knowledge = Knowledge()
     latency: Latency = Latency()
+    stragglers: tuple[Straggler, ...] = ()
     faults: Faults = Faults()
     limits: RateLimits = RateLimits()
     storms: tuple[Storm, ...] = ()

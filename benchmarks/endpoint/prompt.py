@@ -113,6 +113,11 @@ class Prompt:
         return form.get("schema") if form else next(_schemas([self.said[-1], self.system]), None)
 
     @property
+    def form(self) -> str:
+        """The title of that schema, "" if there is none."""
+        return str((self.schema or {}).get("title", ""))
+
+    @property
     def formatted(self) -> bool:
         """Whether the answer's format is asked for by `output_config`."""
         return bool((self.body.get("output_config") or {}).get("format"))

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Hashable
 from contextlib import asynccontextmanager
 
 import anyio
@@ -18,6 +18,8 @@ HOST = "127.0.0.1"
 BACKLOG = 4_096
 KEPT_SECONDS = 3_600.0
 """Idle connections stay open, so that no request meets a close of ours by chance."""
+STOP_SECONDS = 0.05
+"""What is being answered at the end is cut off after so long; 0 would wait for it."""
 MODELS = "/v1/models/"
 
 
@@ -54,7 +56,7 @@ class Server:
     async def _messages(self, request: web.BaseRequest) -> web.StreamResponse:
         arrived, simulation = anyio.current_time(), self.simulation
         raw = await request.content.read()
-        with simulation.ledger.flight():
+        with simulation.ledger.flight(request.protocol):
             try:
                 call = simulation.admit(raw, _key(request), arrived)
                 return await Exchange(request, simulation, call).run()
@@ -72,6 +74,10 @@ class Server:
         self.simulation = Simulation(config, anyio.current_time())
         return web.json_response({"type": "reset"})
 
+    def lost(self, client: Hashable) -> None:
+        """A connection is gone."""
+        self.simulation.ledger.left(client, anyio.current_time())
+
     def _error(self, refusal: Refusal) -> web.Response:
         self._refusals += 1
         name = wire.request_id(f"refused_{self._refusals}")
@@ -85,11 +91,22 @@ def _key(request: web.BaseRequest) -> str:
     return request.headers.get("x-api-key", bearer)
 
 
+class Listener(web.Server):
+    """Tells the server at once when a connection is lost; aiohttp tells a handler nothing."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server.handle, access_log=None, keepalive_timeout=KEPT_SECONDS)
+        self._server = server
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        self._server.lost(handler)
+        super().connection_lost(handler, exc)
+
+
 @asynccontextmanager
 async def serving(config: Config) -> AsyncGenerator[int]:
     """Serves on a free port of the loopback interface for as long as the block lasts; the port."""
-    server = web.Server(Server(config).handle, access_log=None, keepalive_timeout=KEPT_SECONDS)
-    runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0)
+    runner = web.ServerRunner(Listener(Server(config)), handle_signals=False, shutdown_timeout=STOP_SECONDS)
     await runner.setup()
     try:
         await web.TCPSite(runner, HOST, 0, backlog=BACKLOG).start()

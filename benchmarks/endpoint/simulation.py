@@ -13,6 +13,7 @@ from benchmarks.endpoint.draft import MARK, Reply, reply
 from benchmarks.endpoint.ledger import Ledger, Usage
 from benchmarks.endpoint.limits import Buckets, Need
 from benchmarks.endpoint.prompt import Prompt, Refusal, invalid, parse
+from benchmarks.endpoint.synthesis import form
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Simulation:
         card = self._card(prompt.model)
         self._check(prompt, card)
         chance = self._chance(prompt, digest)
+        self.ledger.known(digest, prompt.tag("objective"), chance, form(prompt) or prompt.form)
         self._weather(digest, chance, now)
         split = self._cache.split(prompt.pieces, card.cache_minimum, now)
         answer = reply(minds.answer(prompt, self.config), prompt.max_tokens, digest)
@@ -155,6 +157,7 @@ class Simulation:
             )
         size, room = tokens.total(prompt.pieces), card.window - prompt.max_tokens
         if size > room:
+            self.ledger.over_window += 1
             raise invalid(f"prompt is too long: {size} tokens > {room} maximum")
 
     def _chance(self, prompt: Prompt, digest: str) -> str:
@@ -187,10 +190,10 @@ class Simulation:
     def _admit(self, digest: str, chance: str, prompt: Prompt, answer: Reply, split: Split, now: float) -> Admitted:
         self._admitted[chance] += 1
         key = (self.config.seed, chance, self._admitted[chance])
-        latency = self.config.latency
-        seconds, fault = behaviour.seconds(latency, *key), behaviour.fault(self.config.faults, *key)
-        self.ledger.admitted(digest, seconds, fault)
-        return Admitted(
+        latency, fault = self.config.latency, behaviour.fault(self.config.faults, *key)
+        seconds = self._straggles(prompt, self._admitted[chance])
+        seconds = behaviour.seconds(latency, *key) if seconds is None else seconds
+        admitted = Admitted(
             digest=digest,
             number=self._admitted[chance],
             prompt=prompt,
@@ -202,6 +205,14 @@ class Simulation:
             fault=fault,
             headers=self._buckets.headers(now),
         )
+        self.ledger.admitted(digest, seconds, admitted.usage, fault)
+        return admitted
+
+    def _straggles(self, prompt: Prompt, number: int) -> float | None:
+        """How long the request takes if it is a straggler's."""
+        objective = prompt.tag("objective") if self.config.stragglers else ""
+        named = (one for one in self.config.stragglers if one.objective == objective)
+        return next((one.seconds for one in named if one.tries is None or number <= one.tries), None)
 
 
 def _storm_ends(storm: Storm, since: float) -> int:
