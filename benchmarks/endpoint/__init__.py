@@ -18,8 +18,8 @@ cache.py       prompt cache accounting
 limits.py      token buckets and their headers
 behaviour.py   chance: latencies and faults drawn from the seed and the request
 ledger.py      what is counted
-minds.py       picks who answers: script.py, worker.py (with shown.py), structured.py (both with filling.py),
-               synthesis.py (with knowing.py)
+minds.py       picks who answers: script.py, worker.py (with shown.py), structured.py, synthesis.py (with knowing.py)
+filling.py     makes what a mind knows fit a schema
 draft.py       what a mind wants to answer, and what of it fits
 wire.py        replies, streams and errors as bytes
 ```

@@ -9,7 +9,8 @@ from fanfold_server.minds import Mind
 from fanfold_server.planning import ModelPlanner, Planner, Survey
 from fanfold_server.records import Plan, Task
 from fanfold_server.runs import run_of
-from fanfold_server.synthesis import ModelComposer
+from fanfold_server.store import WithoutText
+from fanfold_server.synthesis import Desk, ModelComposer
 from fanfold_workers.agent import AgentWorker
 from fanfold_workers.aside import Aside
 from fanfold_workers.contract import Subtask
@@ -168,14 +169,19 @@ class Brains:
             raise CannotDoError(msg, field="compose", remedy=remedy)
         return asked or ("model" if self.mind else "rules")
 
-    async def composer(self, who: Compose, run: str, report_id: str) -> ModelComposer | None:
-        """The composer with a mind; None where rules write.
+    async def desk(self, who: Compose, run: str) -> Desk | None:
+        """Where synthesis asks its models; None where rules do all of it.
 
         Raises:
             KeyRefusedError: if the key is missing or refused.
         """
-        if who != "model" or not (mind := self.mind):
+        if who == "rules" or not (mind := self.mind):
             return None
         await mind.ready()
         await mind.lower(run, None)
-        return ModelComposer(mind.model, mind.lead, f"{run}/calls/{report_id}", mind.purse(run), self.aside)
+        kept = None if isinstance(mind.journal, WithoutText) else mind.journal
+        return Desk(mind.model, mind.lead, mind.worker, f"{run}/calls", mind.purse(run), kept)
+
+    def composer(self, who: Compose, desk: Desk | None) -> ModelComposer | None:
+        """The composer with a mind; None where rules write, or a host."""
+        return ModelComposer(desk, self.aside) if who == "model" and desk else None

@@ -37,6 +37,7 @@ def orchestrator_of(settings: Settings, environ: Mapping[str, str], **others: An
         "launch": Launcher(settings, environ),
         "minds": minds_of(settings),
         "servers": servers_of(settings, environ),
+        "sources": settings.sources,
         "audit": audit_of(settings),
         "upkeep": partial(upkeep, settings.home, settings.keep_days),
     }

@@ -34,6 +34,7 @@ from fanfold_server.records import Handed, Plan, Report, Run, RunState, Task
 from fanfold_server.refs import Refs
 from fanfold_server.running import Launch, Running
 from fanfold_server.runs import Runs, digest, run_of, unusable
+from fanfold_server.seen import seen_by
 from fanfold_server.settings import default_home
 from fanfold_server.store import WithoutText, open_journal
 from fanfold_server.submission import Receipt, Submission, handed_plan, joined_prose
@@ -71,6 +72,7 @@ class Orchestrator:
         aside: where blocking work runs.
         minds: models of fanfold's own, for planning, for subtasks that take a mind, and for the report.
         servers: MCP servers whose tools workers may be allowed, by name.
+        sources: how good sources are held to be, by domain, before fanfold's own list; see `synthesis.quality`.
         launch: starts a process for a run that is to outlive this one.
         audit: hears of each call of a tool that fanfold's own workers make.
         upkeep: begun with the orchestrator, in the background; see `store.upkeep`.
@@ -89,6 +91,7 @@ class Orchestrator:
         aside: Aside = in_thread,
         minds: Minds | None = None,
         servers: Mapping[str, Declared] | None = None,
+        sources: Mapping[str, str] | None = None,
         launch: Launch | None = None,
         audit: Audit | None = None,
         upkeep: Callable[[], Coroutine[Any, Any, None]] | None = None,
@@ -105,7 +108,7 @@ class Orchestrator:
         self._planner, self._aside = planner, aside
         self.policy, self._launch, self._audit = policy or Policy(), launch, audit
         self._given, self._home, self._keep_text = journal, home or default_home(), keep_text
-        self._upkeep = upkeep
+        self._upkeep, self._sources = upkeep, sources or {}
         self._stack = AsyncExitStack()
         self._untold: set[str] = set()
         self._anew: dict[str, str] = {}
@@ -387,14 +390,7 @@ class Orchestrator:
         asked = question or plan.task.task
         report_id = "s-" + digest(run_of(plan.id), asked, str((max_chars, writer)), self._where, _stand(results))
         work = partial(
-            self._report,
-            report_id,
-            asked,
-            plan.subtasks,
-            tuple(results.values()),
-            max_chars,
-            writer,
-            run_of(plan.id),
+            self._report, report_id, asked, plan.subtasks, attempts, tuple(results.values()), max_chars, writer
         )
         left = max(0.0, deadline - anyio.current_time()) if deadline is not None else None
         return await self._result(f"reports/{report_id}", work, Report, left)
@@ -404,12 +400,14 @@ class Orchestrator:
         report_id: str,
         question: str,
         subtasks: tuple[Subtask, ...],
+        attempts: tuple[Attempt, ...],
         results: tuple[Result, ...],
         max_chars: int,
         writer: Compose,
-        run: str,
     ) -> str:
-        await self.journal.record(f"{run}/reports/{report_id}", "{}")  # for pruning: whose report it is
+        run = attempts[0].run
+        desk = await self._brains.desk(writer, run)
+        before = (await self.journal.standing(run)).spent
         report = await synthesize(
             question,
             subtasks,
@@ -418,9 +416,15 @@ class Orchestrator:
             max_chars=max_chars,
             host=writer == "host",
             aside=self._aside,
-            composer=await self._brains.composer(writer, run, report_id),
+            composer=self._brains.composer(writer, desk),
+            desk=desk,
+            look=partial(seen_by, self.journal, attempts, aside=self._aside),
+            sources=self._sources,
         )
-        return report.model_copy(update={"id": report_id}).model_dump_json()
+        usd = ((await self.journal.standing(run)).spent - before).usd
+        # What a run's reports are, when it is pruned.
+        await self.journal.record(f"{run}/reports/{report_id}", "{}")
+        return report.model_copy(update={"id": report_id, "usd": usd}).model_dump_json()
 
     async def hand_in(self, question: str, handed: Sequence[Handed]) -> str:
         """Take in results from anywhere, without any run before; the id to synthesize them by.

@@ -397,6 +397,70 @@ class Reliability(Value):
     weight: Share
 
 
+class Attempted(Value):
+    """One worker's attempt at a subtask, measured.
+
+    Attributes:
+        subtask: whose.
+        title: what people call it.
+        engine: who did it.
+        status: how it ended.
+        verified: share of its checkable quotes that stand; None if none could be checked.
+        examined: share of its scope that it looked at; None if it does not say.
+        findings: how many it returned; `unsupported` of them have quotes that are nowhere.
+        confirmed: findings that another worker of the run found too.
+        own: findings that nobody else has and whose quote stands.
+        taken: claims for which its finding is the strongest.
+        leads: the criteria on which no other attempt did better and some did worse.
+    """
+
+    subtask: Id
+    title: Line
+    engine: Line
+    status: Status
+    verified: Share | None = None
+    examined: Share | None = None
+    findings: Count = 0
+    unsupported: Count = 0
+    confirmed: Count = 0
+    own: Count = 0
+    taken: Count = 0
+    leads: tuple[Line, ...] = ()
+
+
+class Element(Value):
+    """A claim, and the strongest finding that makes it.
+
+    Attributes:
+        finding: its id.
+        subtask: whose attempt it is from.
+        claim: as found, cut to 300 characters.
+        others: ids of findings of other attempts that say the same, at most 50.
+    """
+
+    finding: Line
+    subtask: Id
+    claim: Annotated[str, StringConstraints(max_length=300)]
+    others: Annotated[tuple[Line, ...], Field(max_length=50)] = ()
+
+
+class Comparison(Value):
+    """Attempts at one subtask, the strongest first, and what is taken from them.
+
+    Attributes:
+        objective: what they were to find out, cut to 300 characters.
+        item: which item of the task, "" if none.
+        attempts: by how many criteria they lead on, then by how much is taken from them, then in plan order.
+        elements: what is taken, the strongest first; `more` did not fit.
+    """
+
+    objective: Line
+    item: str = ""
+    attempts: tuple[Attempted, ...]
+    elements: tuple[Element, ...] = ()
+    more: Count = 0
+
+
 class Report(Value):
     """What `synthesize` returns.
 
@@ -409,6 +473,9 @@ class Report(Value):
         entries: those whose claim stands in the markdown, ranked.
         conflicts, gaps, coverage: see their types.
         reliability: per worker, in plan order.
+        usd: what it cost, in US dollars.
+        attempts: comparisons, where several workers did the same subtask.
+        remarks: what to know of how it came about: what a model could not do, and rules did instead.
         kinds: findings by kind, most first.
         ledger: one line for each finding; spans: stretches of raw text, drawn from or not.
         max_chars: the size asked for, in characters of markdown.
@@ -424,6 +491,9 @@ class Report(Value):
     gaps: tuple[Gap, ...]
     coverage: Coverage
     reliability: tuple[Reliability, ...]
+    attempts: tuple[Comparison, ...] = ()
+    remarks: tuple[Prose, ...] = ()
+    usd: Dollars = 0.0
     kinds: dict[str, Count] = Field(default_factory=dict[str, Count])
     ledger: tuple[LedgerLine, ...]
     spans: tuple[Span, ...] = ()

@@ -85,7 +85,7 @@ async def test_a_duplicate_sent_meanwhile_has_the_second_draw_and_its_own_time(
     asked = await one(simulated)
     both = [behaviour.seconds(config.latency, config.seed, asked.luck, number) for number in (1, 2)]
     assert (asked.asked, asked.seconds) == (2, pytest.approx(sum(both)))
-    assert asked.came[1] - asked.came[0] >= 0.03
+    assert asked.came[1] > asked.came[0]
 
 
 @pytest.mark.parametrize(("tries", "slow"), [(1, [True, False]), (None, [True, True])])

@@ -7,8 +7,11 @@ import pytest
 from benchmarks.endpoint import minds
 from benchmarks.endpoint.config import Config, Knowledge
 from benchmarks.endpoint.draft import reply
+from benchmarks.endpoint.knowing import remembered
 from benchmarks.endpoint.prompt import Prompt
 from benchmarks.endpoint.synthesis import form
+from benchmarks.folding import graded
+from benchmarks.folding_contender import Told
 from benchmarks.planted import Planted, planted
 from pydantic import BaseModel
 
@@ -76,6 +79,7 @@ async def test_a_reader_forgets_as_many_as_it_is_told_and_always_the_same_ones()
     kept = [quote for those in quotes(await Minds(knows).drawn(texts)).values() for quote in those]
     noticed = {fact for fact in knows.facts if fact in kept}
     assert 0.6 < len(noticed) / len(knows.facts) < 0.8
+    remembered.cache_clear()
     few = quotes(await Minds(knows).drawn(texts[:3]))
     assert few == {text.name: set(text.facts) & noticed for text in texts[:3]}
 
@@ -162,6 +166,22 @@ async def test_a_writer_cites_as_many_findings_as_there_is_room_for(max_chars: i
     assert writer.forms == ["Writes"]
     assert report.engine == f"model:{LEAD}"
     assert least <= report.markdown.count("Pump ") <= most
+
+
+# -- the grader ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_grader_wants_each_fact_from_its_own_worker_at_its_own_place():
+    results = [text.handed.result for text in TEXTS]
+    report = await synthesize("And?", (), results, {}, aside=inline, desk=Minds(Knowledge(FACTS)).desk)
+    told = Told("", 0, 0, 0, drawn=list(FACTS))
+    whole = graded(TEXTS, told, report, frozenset(FACTS))
+    assert (whole.found, whole.entered, whole.cited, whole.resolved) == (20, 20, 20, 20)
+    first, second, *rest = report.ledger
+    moved = first.model_copy(update={"place": first.place.replace(" c", " c1")})
+    stolen = second.model_copy(update={"subtask": "t4"})
+    worse = graded(TEXTS, told, report.model_copy(update={"ledger": (moved, stolen, *rest[:-1])}), frozenset(FACTS))
+    assert (worse.found, worse.entered, worse.cited, worse.resolved) == (18, 18, 19, 17)
 
 
 # -- the form of a request -------------------------------------------------------------------------------------------

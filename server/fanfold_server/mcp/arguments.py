@@ -129,12 +129,14 @@ class HandedArgument(Value):
         id: by which it is cited; `t1`, `t2`, … by position if left out.
         title: what people call it.
         text: prose, at most 2,000,000 characters.
+        place: a file below a root, whose text it is in place of `text`.
         findings: claims with their evidence.
     """
 
     id: Id | None = None
     title: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""
     text: Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARS)] = ""
+    place: Place | None = None
     findings: Findings = ()
 
 

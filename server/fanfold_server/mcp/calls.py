@@ -15,6 +15,7 @@ from mcp.server.mcpserver import Context
 
 from fanfold_server.dispatch.events import Event, Told
 from fanfold_server.dispatch.policy import Policy
+from fanfold_server.handed_files import handed_text
 from fanfold_server.mcp.answers import (
     Answer,
     Dispatched,
@@ -52,6 +53,7 @@ from fanfold_server.orchestrator import Orchestrator
 from fanfold_server.records import Handed, Plan, Run, RunState, Task
 from fanfold_server.runs import RETRIED, run_of, unusable
 from fanfold_server.submission import Submission
+from fanfold_workers.aside import in_thread
 from fanfold_workers.contract import Finding, Result, Subtask
 from fanfold_workers.errors import InputError
 from fanfold_workers.lenient import read_findings
@@ -196,8 +198,19 @@ class Calls:
             raise InputError(msg, field=named[1] if named else "run_id", remedy=remedy)
         if given.results is None:
             return str(given.run_id or given.plan_id)
-        handed = [_handed(one, n) for n, one in enumerate(given.results)]
+        handed = [_handed(await self._read_in(one, n), n) for n, one in enumerate(given.results)]
         return await self.fanfold.hand_in(given.question, handed)
+
+    async def _read_in(self, one: HandedArgument, index: int) -> HandedArgument:
+        """The result with the text of the file that it names, if it names one."""
+        if one.place is None:
+            return one
+        if one.text:
+            msg = "It has text and names a file."
+            raise InputError(msg, field=f"results[{index}].place", remedy="Give one of the two.")
+        place, field = one.place, f"results[{index}].place"
+        text = await in_thread(lambda: handed_text(place, self.fanfold.roots, field=field))
+        return one.model_copy(update={"text": text, "title": one.title or place[:300]})
 
     async def read(self, given: ReadArguments, host: Host) -> PageRead:
         """See the tool."""

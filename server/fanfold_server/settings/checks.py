@@ -19,6 +19,8 @@ PROVIDERS_OWN = "https://api.anthropic.com"
 """Where hosts point ANTHROPIC_BASE_URL when they mean no server in particular."""
 ON, OFF = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 DOMAIN = re.compile(r"^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$")
+QUALITIES = ("primary", "secondary", "unknown", "forum", "farm")
+"""Classes of sources, best first; what each counts, `synthesis/quality.py` says."""
 SECRETS = frozenset({"key", "api_key", "apikey", "anthropic_api_key", "auth_token", "token"})
 CORRECT = "Correct it, or leave it out."
 
@@ -128,6 +130,22 @@ def _domain(given: Given, item: str) -> str:
         msg = f"{item[:80]} is no domain."
         raise given.wrong(msg, "Write it as docs.python.org: no https://, no spaces, no *.")
     return host.lower() + slash + rest
+
+
+def sources(given: Given) -> dict[str, str]:
+    """Classes of sources by domain, in lower case."""
+    return dict(_source(given, domain, value) for domain, value in table(given).items())
+
+
+def _source(given: Given, domain: str, value: object) -> tuple[str, str]:
+    at = given.at(f'"{domain[:80]}"', value)
+    if isinstance(value, dict):
+        msg = f"There is a table {domain[:80]} in it."
+        raise given.wrong(msg, 'Quote a domain: "docs.example.com" = "primary".')
+    if not DOMAIN.match(domain.strip().lower()):
+        msg = f"{domain[:80]} is no domain."
+        raise at.wrong(msg, "Write it as docs.example.com: no https://, no path, no *. It holds for all below it.")
+    return domain.strip().lower(), one_of(QUALITIES)(at)
 
 
 _USD, _TOKENS = within(0, 1_000_000), 1_000_000_000

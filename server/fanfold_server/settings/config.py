@@ -15,7 +15,7 @@ MAX_BYTES = 1_000_000
 HOMES = ("HOME", "XDG_CONFIG_HOME", "USERPROFILE", "LOCALAPPDATA")
 """Variables that say where a person's files are."""
 TABLES = frozenset(key.partition(".")[0] for key in SPELLINGS if "." in key)
-KNOWN = (*SPELLINGS, "roots", "models")
+KNOWN = (*SPELLINGS, "roots", "models", "sources")
 
 
 def read_config(environ: Mapping[str, str]) -> tuple[Path | None, dict[str, Given]]:

@@ -79,6 +79,8 @@ class Settings:
         web: whether workers may search and fetch. `FANFOLD_WEB` (1 or 0), TOML `[web]` `enabled`, default false.
         web_allowed: the only domains they may; () for all. TOML `[web]` `allowed`.
         web_blocked: domains they may not. TOML `[web]` `blocked`; not together with `allowed`.
+        sources: how good a person holds sources to be, by domain, for that and all below it: `primary`, `secondary`,
+            `unknown`, `forum` or `farm`; it goes before fanfold's own list. TOML `[sources]`: `"DOMAIN" = "CLASS"`.
         config: the TOML file that was read; None if none. `--config` or `FANFOLD_CONFIG`, else `config.toml` in
             the system's place for user configuration. Relative paths in it count from its folder.
     """
@@ -110,6 +112,7 @@ class Settings:
     web: bool = False
     web_allowed: tuple[str, ...] = ()
     web_blocked: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict[str, str])
     config: Path | None = None
 
     @property
@@ -160,6 +163,7 @@ class Settings:
             web=get("web.enabled", checks.switch, default=False),
             web_allowed=get("web.allowed", checks.domains, ()),
             web_blocked=get("web.blocked", checks.domains, ()),
+            sources=get("sources", checks.sources, {}),
             config=config,
         )
         settings._refuse_contradictions(sources)

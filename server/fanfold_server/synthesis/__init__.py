@@ -1,8 +1,9 @@
 """Results -> Report: verify, join, weigh, set conflicts side by side, compose, and account for every finding."""
 
 from .compose import Brief, Composed, Composer
+from .desk import Desk
 from .lead import ModelComposer
 from .synthesize import synthesize
 from .verify import verified
 
-__all__ = ["Brief", "Composed", "Composer", "ModelComposer", "synthesize", "verified"]
+__all__ = ["Brief", "Composed", "Composer", "Desk", "ModelComposer", "synthesize", "verified"]

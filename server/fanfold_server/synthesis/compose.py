@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from fanfold_server.records import Conflict, Coverage, Entry, Gap, LedgerLine, Reliability
+from fanfold_server.records import Comparison, Conflict, Coverage, Entry, Gap, LedgerLine, Reliability
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,9 @@ class Brief:
         coverage: with nothing cited yet: all that is ranked stands under `below_cut`.
         ledger: one line for each finding, as if none were cited yet.
         titles: what people call each subtask or handed-in result, by id.
+        attempts: comparisons, where several workers did the same subtask.
+        notes: what a fold made of the findings on its way, each citing them as `[id]`.
+        remarks: what to know of how the findings came about, a sentence each.
         max_chars: the most characters of markdown, at least 500.
     """
 
@@ -30,6 +33,9 @@ class Brief:
     ledger: tuple[LedgerLine, ...]
     titles: Mapping[str, str]
     max_chars: int
+    attempts: tuple[Comparison, ...] = ()
+    notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

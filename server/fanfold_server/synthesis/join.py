@@ -2,21 +2,24 @@
 
 Subjects of minds are alike but for case, spaces and punctuation (`.`, `/`, `:`, `@`, `+`, `#` mean something and
 stay); the rules engine's are names of code and files, which are alike only as they stand. Claims say the same when
-their numbers and negations are equal, what words they do not share differ in spelling only, and the rest is close; or
-when they give one attribute the same value.
+what they name and count is equal and so is whether they deny it, what words they do not share differ in spelling
+only, and the rest is close; or when they give one attribute the same value. What says the same as one of several that
+say the same belongs with them, unless they give an attribute different values.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from fanfold_workers.aside import stop_if_abandoned
 from fanfold_workers.contract import Severity
 
-from .weigh import LOST, MERITS_OF_USE, SEVERITY, SURE_USE, UNUSED, Noted, supported
+from .weigh import LOST, MERITS_OF_USE, OPEN, SEVERITY, SURE_USE, UNUSED, Noted, supported
 from .wording import Words, key_of, same, value_of, words_of
 
 MAX_COMPARED = 100
-"""Claims about one subject that a claim is compared with word by word; equal ones are always found."""
+"""Claims about one subject, next to it in the order of their words, that a claim is compared with; equal ones are
+always found."""
 
 MAX_GROUPS_TRIED = 8
 """Groups about one subject that a claim may join: the best ones."""
@@ -39,8 +42,9 @@ class Claim:
 
     @property
     def workers(self) -> frozenset[str]:
-        """Who found it, each by itself."""
-        return frozenset(member.subtask for member in self.members)
+        """Who found it, each by itself: whoever was told of it by another of them is an echo."""
+        those = frozenset(member.subtask for member in self.members)
+        return frozenset(member.subtask for member in self.members if those.isdisjoint(member.told_by)) or those
 
     @property
     def kind(self) -> str:
@@ -66,51 +70,83 @@ class Claim:
 def merged(noted: Sequence[Noted]) -> list[Claim]:
     """The claims, each with all findings that make it, in the order of their subjects' first appearance."""
     subjects: dict[tuple[str, bool], list[Noted]] = defaultdict(list)
-    for one in noted:
+    for one in sorted(noted, key=lambda one: one.order):
         subjects[one.key, one.finding.kind.endswith(f".{USES}")].append(one)
     return [claim for about in subjects.values() for claim in _claims(about)]
 
 
 @dataclass
 class _Making:
-    """A claim in the making."""
+    """Claims in the making: each finding leads to a finding that says the same, up to one that leads to itself.
 
-    words: Words
-    members: list[Noted] = field(default_factory=list[Noted])
+    Attributes:
+        members: what is joined.
+        leads: by place, where it leads.
+        values: by the place at the end, the values of attributes that the claim gives.
+    """
+
+    members: Sequence[Noted]
+    leads: list[int] = field(default_factory=list[int])
+    values: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+
+    def __post_init__(self) -> None:
+        self.leads = list(range(len(self.members)))
+        self.values = [_values(one) for one in self.members]
+
+    def end(self, at: int) -> int:
+        """Where it leads in the end."""
+        while self.leads[at] != at:
+            self.leads[at] = at = self.leads[self.leads[at]]
+        return at
+
+    def join(self, one: int, other: int) -> None:
+        """Make one claim of both, unless they give an attribute different values."""
+        first, second = sorted((self.end(one), self.end(other)))
+        mine, theirs = self.values[first], self.values[second]
+        if first != second and all(mine.get(name, value) == value for name, value in theirs.items()):
+            self.leads[second] = first
+            mine.update(theirs)
+
+    def claims(self) -> Iterator[Claim]:
+        """The claims, by their first findings."""
+        made: dict[int, list[Noted]] = defaultdict(list)
+        for at, one in enumerate(self.members):
+            made[self.end(at)].append(one)
+        for those in made.values():
+            yield Claim(tuple(sorted(those, key=lambda n: (-n.score(), n.order))))
+
+
+def _values(one: Noted) -> dict[str, str]:
+    finding = one.finding
+    return {key_of(finding.attribute): value_of(finding.value)} if finding.attribute and finding.value else {}
 
 
 def _claims(about: Sequence[Noted]) -> Iterator[Claim]:
-    """Claims about one subject."""
-    exact: dict[object, _Making] = {}
-    compared: dict[tuple[tuple[str, ...], int], list[_Making]] = defaultdict(list)
-    made: list[_Making] = []
-    for one in about:
+    """Claims about one subject: what is alike is joined, and what is like something joined already."""
+    making = _Making(about)
+    exact: dict[object, int] = {}
+    blocks: dict[object, dict[Words, int]] = defaultdict(dict)
+    for at, one in enumerate(about):
         words = words_of(one.finding.claim)
-        likely = compared[words.numbers, words.no % 2]
-        making = _known(one, words, exact) or next((m for m in likely if same(words, m.words)), None)
-        if making is None:
-            making = _Making(words)
-            made.append(making)
-            if len(likely) < MAX_COMPARED:
-                likely.append(making)
-        making.members.append(one)
         for name in _names(one, words):
-            exact.setdefault(name, making)
-    for making in made:
-        yield Claim(tuple(sorted(making.members, key=lambda n: (-n.score(), n.order))))
+            making.join(exact.setdefault(name, at), at)
+        blocks[words.block].setdefault(words, at)
+    for block in blocks.values():
+        # In the order of their words, so that it makes no difference who came first.
+        compared = sorted(block, key=lambda w: w.flat)
+        for n, mine in enumerate(compared):
+            stop_if_abandoned()
+            for theirs in compared[n + 1 : n + MAX_COMPARED]:
+                if same(mine, theirs):
+                    making.join(block[mine], block[theirs])
+    yield from making.claims()
 
 
-def _known(one: Noted, words: Words, exact: dict[object, _Making]) -> _Making | None:
-    return next((exact[name] for name in _names(one, words) if name in exact), None)
-
-
-def _names(one: Noted, words: Words) -> list[object]:
+def _names(one: Noted, words: Words) -> Iterator[object]:
     """Under which a claim is known without comparing: its words, and its attribute's value."""
-    finding = one.finding
-    names: list[object] = [("claim", words.flat)]
-    if finding.attribute and finding.value:
-        names.append(("value", finding.kind, key_of(finding.attribute), value_of(finding.value)))
-    return names
+    yield "claim", words.whole
+    for name, value in _values(one).items():
+        yield "value", one.finding.kind, name, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +222,14 @@ class _Gathering:
     uses: list[Claim] = field(default_factory=list[Claim])
 
 
-def joined(claims: Sequence[Claim], lost: frozenset[str]) -> tuple[list[Group], list[Claim]]:
+def joined(
+    claims: Sequence[Claim], lost: frozenset[str], open_: frozenset[str] = frozenset()
+) -> tuple[list[Group], list[Claim]]:
     """The groups, ranked; and the uses of what nobody says anything about, which are context only.
 
     A use of `imp.find_module` meets what is said of `imp`, which holds for all below it; what is said of
-    `asyncio.get_event_loop` says nothing about a use of `asyncio`. `lost` are ids of findings nobody should believe.
+    `asyncio.get_event_loop` says nothing about a use of `asyncio`. `lost` are ids of findings nobody should believe,
+    `open_` of those that others contradict.
     """
     about: dict[str, list[_Gathering]] = {}
     uses = [claim for claim in claims if claim.last == USES and "." in claim.kind]
@@ -202,7 +241,7 @@ def joined(claims: Sequence[Claim], lost: frozenset[str]) -> tuple[list[Group], 
     for key, those in stated.items():
         about[key] = _gathered(sorted(those, key=lambda c: (-_score(c), c.lead.order)))
     context = [use for use in uses if not _meets(use, about)]
-    groups = [_group(gathering, used, lost) for those in about.values() for gathering in those]
+    groups = [_group(gathering, used, lost, open_) for those in about.values() for gathering in those]
     return sorted(groups, key=lambda g: (-g.score, g.lead.lead.key, g.lead.lead.order)), context
 
 
@@ -240,7 +279,7 @@ def _meets(use: Claim, about: dict[str, list[_Gathering]]) -> bool:
     return False
 
 
-def _group(gathering: _Gathering, used: frozenset[str], lost: frozenset[str]) -> Group:
+def _group(gathering: _Gathering, used: frozenset[str], lost: frozenset[str], open_: frozenset[str]) -> Group:
     lead, others, uses = gathering.lead, tuple(gathering.others), tuple(gathering.uses)
     severity = max((c.lead.finding.severity for c in (lead, *others)), key=SEVERITY.__getitem__)
     undone = lead.last in UNDONE
@@ -257,6 +296,8 @@ def _group(gathering: _Gathering, used: frozenset[str], lost: frozenset[str]) ->
         score *= UNUSED
     if lead.lead.finding.id in lost:
         score *= LOST
+    elif lead.lead.finding.id in open_:
+        score *= OPEN
     ranked = tuple(sorted(uses, key=lambda c: (-_score(c), c.lead.order)))
     return Group(lead, others, ranked, raised, score, unused)
 

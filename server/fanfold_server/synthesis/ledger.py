@@ -100,22 +100,37 @@ def _marks(group: Group, ids: Iterable[str], open_: frozenset[str], lost: frozen
 
 
 def entered(
-    noted: Sequence[Noted], groups: Sequence[Group], context: Sequence[Claim], told: frozenset[str]
+    noted: Sequence[Noted],
+    groups: Sequence[Group],
+    context: Sequence[Claim],
+    told: frozenset[str],
+    folded: Mapping[str, str],
 ) -> tuple[LedgerLine, ...]:
-    """One line for each finding, in plan order. `told` are the ids whose claim stands in the report."""
+    """One line for each finding, in plan order.
+
+    `told` are the ids whose claim stands in the report; `folded` says whose entry others were merged into by a fold.
+    """
     fate: dict[str, tuple[Disposition, str]] = {}
+    members = {group.lead.lead.finding.id: _ids(group) for group in groups}
     for group in groups:
-        ids = [member.finding.id for claim in group.claims for member in claim.members]
+        ids = _ids(group)
         reached = any(one in told for one in ids)
         for one in ids:
             into = "" if one == ids[0] else ids[0]
             other = Disposition.merged if reached and into else Disposition.below_cut
             fate[one] = (Disposition.cited if one in told else other, into)
+        host = folded.get(ids[0], "")
+        if host in members and not reached and not told.isdisjoint(members[host]):
+            fate |= dict.fromkeys(ids, (Disposition.merged, host))
     for claim in context:
         for member in claim.members:
             first = claim.lead.finding.id
             fate[member.finding.id] = (Disposition.context, "" if member.finding.id == first else first)
     return tuple(_line(one, *fate.get(one.finding.id, (Disposition.unsupported, ""))) for one in noted)
+
+
+def _ids(group: Group) -> list[str]:
+    return [member.finding.id for claim in group.claims for member in claim.members]
 
 
 def _line(one: Noted, disposition: Disposition, into: str) -> LedgerLine:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from types import MappingProxyType
 
 from fanfold_server.records import LedgerLine, Reliability, Span
 from fanfold_workers.contract import Finding, Result, Subtask
@@ -15,9 +16,9 @@ from .conflicts import Disputes, disputes
 from .gaps import gaps
 from .join import Claim, Group, joined, merged
 from .ledger import covered, entered, ranked
-from .texts import Drawn, drawn
+from .texts import Drawn
 from .verify import RULES, prose, verified
-from .weigh import Noted, reliability, unsupported, weight
+from .weigh import Noted, reliability, told_by, unsupported, weight
 from .wording import exactly, key_of
 
 MAX_QUESTION_CHARS = 20_000
@@ -57,9 +58,19 @@ class Material:
         """The report's id."""
         return "s-" + _hash(self.question, self.given, str(max_chars), engine)
 
-    def ledger(self, told: frozenset[str]) -> tuple[LedgerLine, ...]:
-        """One line for each finding; `told` are those whose claim stands in the report."""
-        return entered(self.noted, self.groups, self.context, told)
+    @property
+    def order(self) -> Mapping[str, int]:
+        """The place of each finding among all, by plan order."""
+        return {one.finding.id: one.order for one in self.noted}
+
+    def ledger(
+        self, told: frozenset[str], folded: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[LedgerLine, ...]:
+        """One line for each finding; `told` are those whose claim stands in the report.
+
+        `folded` says into which finding's entry others were merged when the findings were folded.
+        """
+        return entered(self.noted, self.groups, self.context, told, folded)
 
     def brief(self) -> Brief:
         """What a composer is given."""
@@ -77,28 +88,72 @@ class Material:
         )
 
 
-def gathered(
-    question: str, subtasks: Sequence[Subtask], results: Sequence[Result], roots: Mapping[str, Root], max_chars: int
-) -> Material:
-    """Verify, draw, weigh and join. Blocking."""
-    ordered = _in_order(subtasks, results)
-    places = {subtask.id: subtask.scope.places for subtask in subtasks if subtask.scope.places}
-    checked = verified([_numbered(result) for result in ordered], roots, places)
-    texts = {result.subtask: text for result in checked if (text := prose(result))}
-    both = frozenset(result.subtask for result in checked if result.findings)
-    found = drawn(question, texts, max_chars=max_chars, beside=both)
-    trust = {result.subtask: reliability(result) for result in checked}
-    noted = tuple(_noted(checked, found, trust, {subtask.id: subtask.item for subtask in subtasks}))
-    disputed = disputes(noted)
-    groups, context = joined(merged([one for one in noted if not unsupported(one.finding)]), disputed.lost)
-    return Material(
-        question=question,
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """Verified results and what each finding weighs, before anything is joined.
+
+    Attributes:
+        subtasks, results, given, trust, noted, spans: see Material.
+        disputed: the conflicts, as a stated rule settles them.
+    """
+
+    subtasks: tuple[Subtask, ...]
+    results: tuple[Result, ...]
+    given: str
+    trust: Mapping[str, Reliability]
+    noted: tuple[Noted, ...]
+    spans: tuple[Span, ...]
+    disputed: Disputes
+
+
+def places_of(subtasks: Sequence[Subtask]) -> Mapping[str, tuple[str, ...]]:
+    """What each subtask's quotes may come from, where its scope says so."""
+    return {subtask.id: subtask.scope.places for subtask in subtasks if subtask.scope.places}
+
+
+def checked(subtasks: Sequence[Subtask], results: Sequence[Result], roots: Mapping[str, Root]) -> tuple[Result, ...]:
+    """The results in plan order, their findings numbered, each quote looked up. Blocking."""
+    ordered = [_numbered(result) for result in _in_order(subtasks, results)]
+    return verified(ordered, roots, places_of(subtasks))
+
+
+def proses(results: Sequence[Result]) -> tuple[Mapping[str, str], frozenset[str]]:
+    """The prose of results by subtask, and those that have findings beside it."""
+    texts = {result.subtask: text for result in results if (text := prose(result))}
+    return texts, frozenset(result.subtask for result in results if result.findings)
+
+
+def weighed(
+    subtasks: Sequence[Subtask], results: Sequence[Result], found: Drawn, sources: Mapping[str, str]
+) -> Weighed:
+    """What each finding weighs, and which cannot all be true. Blocking."""
+    trust = {result.subtask: reliability(result) for result in results}
+    items = {subtask.id: subtask.item for subtask in subtasks}
+    leans = {subtask.id: subtask.depends_on for subtask in subtasks}
+    noted = tuple(_noted(results, found, trust, items, sources, leans))
+    return Weighed(
         subtasks=tuple(subtasks),
-        results=checked,
-        given=_hash(*(s.model_dump_json() for s in subtasks), *(r.model_dump_json() for r in ordered)),
+        results=tuple(results),
+        given=_hash(*(s.model_dump_json() for s in subtasks), *(r.model_dump_json() for r in results)),
         trust=trust,
         noted=noted,
-        spans=tuple(_spans(checked, found)),
+        spans=tuple(_spans(results, found)),
+        disputed=disputes(noted),
+    )
+
+
+def gathered(question: str, weighed: Weighed, disputed: Disputes, max_chars: int) -> Material:
+    """The findings joined, once it is known which of them to believe. Blocking."""
+    supported = [one for one in weighed.noted if not unsupported(one.finding)]
+    groups, context = joined(merged(supported), disputed.lost, disputed.open)
+    return Material(
+        question=question,
+        subtasks=weighed.subtasks,
+        results=weighed.results,
+        given=weighed.given,
+        trust=weighed.trust,
+        noted=weighed.noted,
+        spans=weighed.spans,
         disputed=disputed,
         groups=tuple(groups),
         context=tuple(context),
@@ -150,11 +205,17 @@ def _free(subtask: str, taken: set[str]) -> Iterator[str]:
 
 
 def _noted(
-    results: Sequence[Result], found: Drawn, trust: Mapping[str, Reliability], items: Mapping[str, str]
+    results: Sequence[Result],
+    found: Drawn,
+    trust: Mapping[str, Reliability],
+    items: Mapping[str, str],
+    sources: Mapping[str, str],
+    leans: Mapping[str, Sequence[str]],
 ) -> Iterator[Noted]:
     """Every finding in plan order, a result's own before those drawn from its prose."""
     order = 0
     for result in results:
+        before = told_by(result.subtask, leans)
         names = _free(result.subtask, {finding.id for finding in result.findings})
         prose_of = tuple(f.model_copy(update={"id": next(names)}) for f in found.findings.get(result.subtask, ()))
         for n, finding in enumerate((*result.findings, *prose_of)):
@@ -164,8 +225,9 @@ def _noted(
                 subtask=result.subtask,
                 key=exactly(finding.subject) if result.engine == RULES else key_of(finding.subject),
                 domain=_domain(result, finding, items.get(result.subtask, "")),
-                weight=weight(finding, trust[result.subtask]),
+                weight=weight(finding, trust[result.subtask], sources),
                 drawn=n >= len(result.findings),
+                told_by=before,
             )
             order += 1
 

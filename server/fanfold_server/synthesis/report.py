@@ -9,13 +9,14 @@ from fanfold_server.records import Conflict, Disposition, Entry, Gap, GapKind, R
 from fanfold_workers.aside import Aside, in_thread
 from fanfold_workers.contract import Severity, Status, Verdict
 
+from .attempts import told
 from .compose import Brief, Composed
 from .entries import Written, written
 from .join import UNDONE
 from .markdown import clean, code, counted, inline
 from .texts import KIND as DRAWN
 
-SHARES = {"conflicts": 0.22, "gaps": 0.16, "unsupported": 0.1, "kinds": 0.1, "workers": 0.15}
+SHARES = {"conflicts": 0.22, "gaps": 0.16, "attempts": 0.12, "unsupported": 0.1, "kinds": 0.1, "workers": 0.15}
 """The most that each part besides the entries may take of a report that is too small for all, conflicts first."""
 TAIL = 0.22
 RULES_TOLD, HOST_TOLD = "rules, without a model", "joined by rules; the words are yours"
@@ -80,6 +81,7 @@ def _parts() -> dict[str, Part]:
     return {
         "conflicts": conflicts,
         "gaps": gaps,
+        "attempts": attempts,
         "unsupported": unsupported,
         "kinds": _kinds,
         "workers": _workers,
@@ -201,6 +203,13 @@ def gaps(brief: Brief, room: int) -> str:
     return _section("Not answered", lines, room, "- and {n} more gaps")
 
 
+def attempts(brief: Brief, room: int) -> str:
+    """Who did what better, where several workers did the same subtask: as many comparisons as there is room for."""
+    if not brief.attempts:
+        return ""
+    return _section("Attempts at the same", [f"{told(one)}\n" for one in brief.attempts], room, "and {n} more")
+
+
 def _gap(gap: Gap, brief: Brief) -> str:
     who = len(gap.others) + 1
     about = f" ({counted(who, 'worker')})" if who > 1 else ""
@@ -265,7 +274,8 @@ def _workers(brief: Brief, room: int) -> str:
 def tail_of(brief: Brief, engine: str) -> list[str]:
     """How far the report can be trusted, and who wrote it: lines by importance, each able to stand alone."""
     lines = ["---", _quotes(brief), _ledgered(brief), _examined(brief), _reliable(brief.reliability)]
-    return [*(line for line in lines if line), f"Engine: {engine}."]
+    told = [f"{inline(remark, 300)}  " for remark in brief.remarks]
+    return [*(line for line in lines if line), *told, f"Engine: {engine}."]
 
 
 def _quotes(brief: Brief) -> str:

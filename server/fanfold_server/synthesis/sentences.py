@@ -1,7 +1,12 @@
-"""Cuts prose at its structure into the stretches a finding may be drawn from: sentences, list items, table rows."""
+"""Cuts prose at its structure: into the stretches a finding may be drawn from, and into pieces to be read whole.
+
+A stretch is a sentence, a list item or a table row. Pieces are as long as a reader takes at once, and tile the text.
+"""
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 MAX_SENTENCE_CHARS = 600
@@ -16,6 +21,17 @@ _SHORT = re.compile(
     r"(?:^|[\s(\"'\u201c])(?:[A-Z]|e\.g|i\.e|cf|vs|etc|approx|ca|Dr|Mr|Mrs|Ms|Prof|St|No|Nos|Fig|Figs|Vol|Jr|Sr|pp?|al)\.$"
 )
 _SOMETHING = re.compile(r"\w")
+_FENCES = re.compile(r"^[ \t]{0,3}(?:```|~~~).*$", re.MULTILINE)
+_BREAKS = (
+    re.compile(r"\n(?=[ \t]{0,3}#{1,6}[ \t]+\S)"),
+    re.compile(r"\n[ \t]*\n"),
+    re.compile(r"\n"),
+    _END,
+    re.compile(r"\s"),
+)
+"""Where a piece may end, the best first: before a heading, at a blank line, a line's end, a sentence's, a space."""
+LETTERS_A_TOKEN = 3
+"""No text has more characters than this for each token, as tokens are counted."""
 
 
 class Stretch(NamedTuple):
@@ -93,3 +109,67 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[Stretch]:
     end = start + len(part.strip())
     if end > start and _SOMETHING.search(text, start, end):
         yield Stretch(start, end)
+
+
+def pieces(text: str, most: int, weigh: Callable[[str], int]) -> Iterator[tuple[int, int]]:
+    """The text in pieces that tile it, as start and end, none heavier than `most` tokens (or one character).
+
+    `weigh` counts tokens. A piece ends where the structure breaks in its second half, and never inside a word or a
+    fenced block that a piece could hold.
+    """
+    fences = _fenced(text)
+    at = 0
+    while at < len(text):
+        high = _reach(text, at, most, weigh)
+        end = high if high == len(text) else _break(text, at, high, fences)
+        yield at, end
+        at = end
+
+
+def halves(text: str) -> tuple[str, str]:
+    """The text cut in two near its middle, where its structure breaks; the second is empty for one character."""
+    at = _break(text, 0, max(1, len(text) * 2 // 3), _fenced(text))
+    return text[:at], text[at:]
+
+
+def _fenced(text: str) -> list[tuple[int, int]]:
+    """Where fenced blocks begin and end; one that is never closed is none."""
+    marks = list(_FENCES.finditer(text))
+    return [(a.start(), b.end()) for a, b in zip(marks[::2], marks[1::2], strict=False)]
+
+
+def _reach(text: str, at: int, most: int, weigh: Callable[[str], int]) -> int:
+    """How far a piece may go."""
+    length = min(len(text) - at, max(1, most) * LETTERS_A_TOKEN)
+    while length > 1 and (weight := weigh(text[at : at + length])) > most:
+        length = max(1, min(length * most // weight, length - length // 50 - 1))
+    return at + length
+
+
+def _break(text: str, at: int, high: int, fences: Sequence[tuple[int, int]]) -> int:
+    """The best place to end a piece that begins at `at` and reaches to `high`."""
+    fence = _around(high, fences)
+    for pattern in _BREAKS:
+        ends = [m.end() for m in pattern.finditer(text, at + (high - at) // 2, high)]
+        if outside := [end for end in ends if not _around(end, fences)]:
+            return outside[-1]
+    if fence and fence[0] > at:
+        return fence[0]
+    for low, pattern in ((at + (high - at) // 2, _BREAKS[2]), (at + 1, _BREAKS[-1])):
+        if ends := [m.end() for m in pattern.finditer(text, low, high)]:
+            return ends[-1]
+    return _between(text, at, high)
+
+
+def _around(place: int, fences: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+    """The fenced block that a cut at the place would go through."""
+    n = bisect_right(fences, (place, -1)) - 1
+    return fences[n] if n >= 0 and fences[n][0] < place < fences[n][1] else None
+
+
+def _between(text: str, at: int, high: int) -> int:
+    """A cut through a word that no piece could hold: not before a mark that belongs to the character before."""
+    for cut in range(high, max(at + 1, high - 16), -1):
+        if cut == len(text) or not (unicodedata.combining(text[cut]) or text[cut] in "\u200d\ufe0f"):
+            return cut
+    return high

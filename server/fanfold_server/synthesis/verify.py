@@ -1,7 +1,8 @@
 """Looks every quote up in its source, each source read once however many quotes point to it.
 
-A quote may come from a place (read through the roots, within what its worker was allowed) or from `text:<subtask>`,
-the prose of that result (its summary where it has no text). Anything else is out of reach, so `unchecked`.
+A quote may come from a place (read through the roots, within what its worker was allowed), from `text:<subtask>`,
+the prose of that result (its summary where it has no text), or from what tools of other servers and pages told its
+worker, as far as that was kept (see `sight`). Anything else is out of reach, so `unchecked`.
 """
 
 import re
@@ -14,7 +15,10 @@ from fanfold_workers.errors import FanfoldError, UnknownNameError
 from fanfold_workers.tools.files import Files, split_place
 from fanfold_workers.tools.roots import Root
 
-from .source import MIN_CHARS, Found, Source, masked, trimmed
+from .sight import Seen, Sight, doubtful
+from .source import MIN_CHARS, Found, Source, masked, numbered, plain, readings
+
+__all__ = ["Absent", "Seen", "as_seen", "judged", "prose", "share", "verified"]
 
 MAX_SOURCE_BYTES = 4 * 1024 * 1024
 """How much of a source is read; a quote beyond it stays unchecked."""
@@ -35,22 +39,74 @@ def prose(result: Result) -> str:
 
 
 def verified(
-    results: Sequence[Result], roots: Mapping[str, Root], places: Mapping[str, tuple[str, ...]]
+    results: Sequence[Result],
+    roots: Mapping[str, Root],
+    places: Mapping[str, tuple[str, ...]],
+    seen: Mapping[str, Seen] | None = None,
 ) -> tuple[Result, ...]:
     """The results with a verdict on each quote, and locators put right. Blocking: reads each source once.
 
-    `places` says by subtask what its quotes may come from; a subtask it does not name may quote all roots.
+    `places` says by subtask what its quotes may come from; a subtask it does not name may quote all roots. `seen` is
+    what the workers were told, by subtask; see `as_seen`.
     """
     texts = {result.subtask: prose(result) for result in results}
-    seen: dict[Key, Evidence] = {}
+    looked: dict[Key, Evidence] = {}
     for (source, allowed), quotes in _by_source(results, places, tuple(roots)).items():
         opened = _open(source, allowed, roots, texts)
         known: dict[Evidence, Evidence] = {}
         for key, evidence in quotes:
             if evidence not in known:
                 known[evidence] = judged(evidence, opened)
-            seen[key] = known[evidence]
-    return tuple(_with(result, n, seen) for n, result in enumerate(results))
+            looked[key] = known[evidence]
+    checked = tuple(_with(result, n, looked) for n, result in enumerate(results))
+    return as_seen(checked, roots, places, seen) if seen else checked
+
+
+def as_seen(
+    results: Sequence[Result],
+    roots: Mapping[str, Root],
+    places: Mapping[str, tuple[str, ...]],
+    seen: Mapping[str, Seen],
+) -> tuple[Result, ...]:
+    """Results that `verified` looked at, with what their workers saw taken into account. Blocking.
+
+    What no place and no prose is the source of gets its verdict by what it told the worker: verified, altered, or, if
+    all it told is here and nothing else the workers saw holds the quote, missing; see Sight.told. Its locator stays.
+
+    A quote of a file that is missing there, but that a tool showed this worker as part of that file, was no
+    invention: the file has changed since. It is not verified either, since who looks now will not find it. It is
+    altered, with what stands at its locator now as `actual` ("" if nothing does).
+    """
+    sights = {subtask: Sight(one) for subtask, one in seen.items()}
+    looked: dict[Key, Evidence] = {}
+    for r, result in enumerate(results):
+        allowed = places.get(result.subtask, tuple(roots))
+        known: dict[Evidence, Evidence] = {}
+        for f, finding in enumerate(result.findings):
+            for e, evidence in enumerate(finding.evidence):
+                if evidence not in known:
+                    again = result.subtask in sights and doubtful(evidence)
+                    known[evidence] = _again(evidence, allowed, roots, result.subtask, sights) if again else evidence
+                looked[r, f, e] = known[evidence]
+    return tuple(_with(result, n, looked) for n, result in enumerate(results))
+
+
+def _again(
+    evidence: Evidence, allowed: tuple[str, ...], roots: Mapping[str, Root], subtask: str, sights: Mapping[str, Sight]
+) -> Evidence:
+    """Evidence in doubt, judged by what the workers saw."""
+    sight, source, quote = sights[subtask], evidence.source, evidence.quote
+    if split_place(source)[0] in roots and not source.partition(":")[2].startswith("//"):
+        if evidence.verdict is not Verdict.missing or not sight.showed(source, quote):
+            return evidence
+        opened = _open(source, allowed, roots, {})
+        span = opened.span(evidence.locator) if isinstance(opened, Source) and evidence.locator else None
+        now = opened.text[slice(*span)] if span and isinstance(opened, Source) else ""
+        return _given(evidence, Verdict.altered, actual=_shown(plain(now), quote))
+    verdict, actual = sight.told(source, quote)
+    if verdict is Verdict.missing and any(one.holds(quote) for one in sights.values()):
+        verdict = Verdict.unchecked  # a colleague's, handed on
+    return _given(evidence, verdict, actual=_shown(actual, quote))
 
 
 def _by_source(results: Sequence[Result], places: Mapping[str, tuple[str, ...]], every: tuple[str, ...]) -> Groups:
@@ -103,26 +159,46 @@ def judged(evidence: Evidence, source: Source | Absent) -> Evidence:
     """The evidence with the verdict of its source, and its locator put right.
 
     A quote that is not kept was looked up before it went: its verdict stands. Whoever hands such a quote in from
-    outside has no verdict to keep.
+    outside has no verdict to keep. A quote of fewer than four characters is verified where it says it is; elsewhere
+    it proves nothing, so it is unchecked.
     """
     if evidence.quote == UNKEPT and evidence.verdict is not Verdict.unchecked:
         return evidence
-    quote = "" if evidence.quote == UNKEPT else trimmed(evidence.quote)
-    if not quote:
+    quotes = [] if evidence.quote == UNKEPT else readings(evidence.quote)
+    if not quotes:
         return _given(evidence, Verdict.unchecked)
     if isinstance(source, Absent):
         return _given(evidence, source.verdict)
-    if evidence.locator and _stands(quote, evidence.locator, source):
+    if evidence.locator and any(_stands(quote, evidence.locator, source) for quote in quotes):
         return _given(evidence, Verdict.verified)
     if source.tired:
         return _given(evidence, Verdict.unchecked)
+    return _elsewhere(evidence, quotes, source) or _alike(evidence, quotes[0], source)
+
+
+def _elsewhere(evidence: Evidence, quotes: Sequence[str], source: Source) -> Evidence | None:
+    """The evidence of a quote that stands where it does not say; None if it stands nowhere."""
+    verdict = Verdict.moved if evidence.locator else Verdict.verified
     near = source.near(evidence.locator)
-    if len(quote) >= MIN_CHARS and (found := source.find(quote, near)):
-        verdict = Verdict.moved if evidence.locator else Verdict.verified
-        return _given(evidence, verdict, locator=_locator(evidence, source, found))
-    if len(quote) >= 2 * MIN_CHARS and (found := source.close(quote, near)):
+    for quote in quotes:
+        if found := source.find(quote, near):
+            if len(quote) < MIN_CHARS:
+                return _given(evidence, Verdict.unchecked)
+            return _given(evidence, verdict, locator=_locator(evidence, source, found))
+    bare, lines = numbered(evidence.quote)
+    if bare and _stands(bare, lines, source):
+        same = evidence.locator and source.near(lines) == near
+        return _given(evidence, Verdict.verified if same else verdict, locator=lines)
+    return None
+
+
+def _alike(evidence: Evidence, quote: str, source: Source) -> Evidence:
+    """The evidence of a quote that stands nowhere, with what comes close to it if anything does."""
+    near = source.near(evidence.locator)
+    found = source.close(quote, near) if len(quote) >= 2 * MIN_CHARS else None
+    if found := found or source.elided(quote, near):
         return _altered(evidence, source, found)
-    return _given(evidence, Verdict.missing if source.whole else Verdict.unchecked)
+    return _given(evidence, Verdict.missing if source.whole and not source.tired else Verdict.unchecked)
 
 
 def _stands(quote: str, locator: str, source: Source) -> bool:
@@ -140,8 +216,13 @@ def _locator(evidence: Evidence, source: Source, found: Found) -> str:
 
 
 def _altered(evidence: Evidence, source: Source, found: Found) -> Evidence:
-    actual = "" if "***" in evidence.quote else _veiled(source.plain[found.start : found.end][:MAX_ACTUAL_CHARS])
+    actual = _shown(source.plain[found.start : found.end], evidence.quote)
     return _given(evidence, Verdict.altered, locator=_locator(evidence, source, found), actual=actual)
+
+
+def _shown(text: str, quote: str) -> str:
+    """What stands in place of a quote, as a report may show it: nothing in place of one with a masked secret."""
+    return "" if "***" in quote else _veiled(text[:MAX_ACTUAL_CHARS])
 
 
 def _veiled(text: str) -> str:

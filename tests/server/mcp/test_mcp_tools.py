@@ -351,3 +351,15 @@ async def test_a_person_can_start_with_a_prompt(hosted, mode):
     async with hosted(mode=mode) as host:
         got = await host.client.get_prompt("fan_out", {"task": "Compare $5 and 100% of ${x}"})
     assert got.messages[0].content.text.endswith("Task: Compare $5 and 100% of ${x}")
+
+
+async def test_a_file_below_a_root_is_joined_by_reference(hosted):
+    async with hosted(files={"a.md": "The north shop sells tea.\n", "b.md": "The south shop sells rope.\n"}) as host:
+        results = [{"id": "north", "place": "docs:a.md"}, {"id": "south", "place": "docs:b.md"}]
+        report = await host.call("synthesize", question="What do they sell?", results=results)
+        nowhere = await host.refused("synthesize", results=[{"place": "docs:c.md"}])
+        twice = await host.refused("synthesize", results=[{"place": "docs:a.md", "text": "tea"}])
+    assert "sells tea" in report["report"]
+    assert "sells rope" in report["report"]
+    assert nowhere.startswith("results[0].place: ")
+    assert twice == "results[0].place: It has text and names a file. Give one of the two."

@@ -1,11 +1,18 @@
 """What findings come to when they are put together: merged, joined, in conflict, ranked."""
 
+import random
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fanfold_server.records import Conflict, Disposition, Report, Side
 from fanfold_server.synthesis import synthesize
+from fanfold_server.synthesis.conflicts import disputes
+from fanfold_server.synthesis.join import merged
+from fanfold_server.synthesis.material import checked, weighed
+from fanfold_server.synthesis.texts import Drawn
 from fanfold_server.synthesis.wording import key_of, same, words_of
 from fanfold_workers.aside import inline
 from fanfold_workers.contract import Evidence, Finding, Result, Severity, Status, Subtask
@@ -46,6 +53,10 @@ def fates(of: Report) -> dict[str, Disposition]:
         ("os.path", "ospath", False),
         ("python 3.10", "python 3.1", False),
         ("???", "???", True),
+        ("the requests", "dependency requests", True),
+        ("Flask v2.0", "flask 2.0", True),
+        ("./src/app.py", "src/app.py", True),
+        ("The", "", False),
     ],
 )
 def test_subjects_are_alike_but_for_case_spaces_and_punctuation(one: str, other: str, *, alike: bool) -> None:
@@ -65,6 +76,28 @@ def test_subjects_are_alike_but_for_case_spaces_and_punctuation(one: str, other:
             "requests is not pinned in the manifest of flask",
             False,
         ),
+        ("It has 1,200 lines", "It has 1200 lines.", True),
+        ("It loads in 30 s", "It loads in 30 seconds", True),
+        ("It came with v2.1", "It came with 2.1", True),
+        ("It has three owners", "It has 3 owners", True),
+        ("It removes the cache on exit", "It deletes the cache on exit", True),
+        ("Streaming is unsupported", "Streaming is not supported", True),
+        ("The store is empty at start", "I found that the store is empty at start", True),
+        ("The store is empty at start", "The store is empty at start, which makes the first call slow", True),
+        ("The store is empty at start", "The store is empty at start, so only if asked it is read", False),
+        ("The store is empty at start", "The store should be empty at start", False),
+        ("It encodes the address", "It decodes the address", False),
+        ("It compresses all that it is given", "It decompresses all that it is given", False),
+        ("In a.py b.run asserts nothing", "b.run asserts nothing in a.py", True),
+        (
+            "The store of the old client is empty at the start of every long session",
+            "The store of the old client may be empty at the start of every long session",
+            False,
+        ),
+        ("It is imported by core.handlers_one", "It is imported by core.handlers_two", False),
+        ("It calls a.load before b.parse", "It calls b.parse before a.load", False),
+        ("In a.py it asserts nothing", "It asserts nothing in a.py", True),
+        ("Streaming is supported", "Streaming is unsupported", False),
     ],
 )
 def test_claims_say_the_same_only_if_nothing_that_counts_differs(one: str, other: str, *, alike: bool) -> None:
@@ -235,6 +268,11 @@ async def test_a_conflict_is_settled_by_twice_the_weight_and_more_workers() -> N
         ("The default timeout is 30 seconds.", "The default timeout is 60 seconds."),
         ("It supports streaming over HTTP.", "It doesn't support streaming over HTTP."),
         ("It supports streaming over HTTP.", "It cannot support streaming over HTTP."),
+        ("Caching is enabled by default.", "By default caching is disabled."),
+        ("Logging in is required.", "Logging in is optional."),
+        ("No test covers it.", "It is covered by a test."),
+        ("It is flagged as vulnerable to CVE-2026-1.", "CVE-2026-1 is patched in it."),
+        ("It takes 30 seconds to load.", "To load, it takes 45 s."),
     ],
 )
 async def test_claims_that_contradict_each_other_word_for_word_are_a_conflict(one: str, other: str) -> None:
@@ -249,10 +287,102 @@ async def test_claims_that_contradict_each_other_word_for_word_are_a_conflict(on
     [
         ("Version 1 waits 30 seconds.", "Version 2 waits 60 seconds."),
         ("The default timeout is 30 seconds.", "The maximum size is 60 bytes."),
+        ("Step 2 is done by hand.", "Step 3 is done by hand."),
+        ("Caching is disabled.", "Caching should be enabled."),
+        ("It may take 30 seconds.", "It may take 60 seconds."),
+        ("Caching is enabled in tests.", "Caching is disabled in production."),
+        ("It is vulnerable to CVE-2026-1.", "It is patched for CVE-2026-2."),
+        ("Before 2.1 it was vulnerable to CVE-2026-1.", "It is patched for CVE-2026-1."),
+        ("It is pinned to 2.1.0.", "It needs at least 2.0.0."),
+        ("It was moved from 2.1.0, and is pinned to 2.4.1.", "It is pinned to 2.1.0."),
     ],
 )
 async def test_claims_about_different_cases_are_no_conflict(claims: tuple[str, str]) -> None:
     assert (await report(*([said("client", claim)] for claim in claims))).conflicts == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differ"),
+    [("2.1", "==2.1.0", False), ("v2.1", "2.1", False), ("2.1", "2.10", True)],
+)
+async def test_versions_are_compared_as_versions(one: str, other: str, *, differ: bool) -> None:
+    joined = await report(
+        [said("requests", "It is old.", attribute="pinned version", value=one)],
+        [said("requests", "It is new.", attribute="version", value=other)],
+    )
+    assert len(joined.conflicts) == differ
+
+
+async def test_versions_told_in_words_are_set_against_each_other() -> None:
+    pinned = said("requests", "The lock file pins requests at version 2.4.1.")
+    stated = said("requests", "It is old.", attribute="version", value="2.1")
+    joined = await report([said("requests", "It is pinned to 2.1.0.")], [pinned], [stated])
+    assert [(c.attribute, [(side.value, side.support) for side in c.sides]) for c in joined.conflicts] == [
+        ("version", [("2.1.0", 2), ("2.4.1", 1)])
+    ]
+
+
+async def test_what_minds_see_in_two_repositories_is_no_contradiction() -> None:
+    def seen(repository: str, version: str) -> list[Finding]:
+        evidence = Evidence(source=f"repos:{repository}/setup.py", quote="anything")
+        return [said("requests", f"requests is pinned to {version}.", evidence)]
+
+    assert (await report(seen("django", "2.1.0"), seen("flask", "2.4.1"))).conflicts == ()
+    assert len((await report(seen("django", "2.1.0"), seen("django", "2.4.1"))).conflicts) == 1
+
+
+async def test_a_contradiction_is_told_once_however_many_rules_find_it() -> None:
+    joined = await report(
+        [said("limit", "The limit is 30.", attribute="seconds", value="30")],
+        [said("limit", "The limit is 60.", attribute="seconds", value="60")],
+    )
+    assert [conflict.attribute for conflict in joined.conflicts] == ["seconds"]
+
+
+async def test_claims_alike_in_words_that_give_different_values_are_not_made_one() -> None:
+    joined = await report(
+        [said("limit", "There is a limit.", attribute="seconds", value="30")],
+        [said("limit", "There is a limit.", attribute="seconds", value="60")],
+        [said("limit", "There is a limit.")],
+    )
+    assert sorted(len(entry.findings) for entry in joined.entries) == [1, 2]
+
+
+async def test_what_says_the_same_as_one_of_several_belongs_with_them() -> None:
+    joined = await report(
+        [said("licence", "It is under MIT.", attribute="licence", value="MIT")],
+        [said("licence", "Its terms are liberal.", attribute="licence", value="mit")],
+        [said("licence", "The terms of it are liberal.")],
+    )
+    assert [entry.support for entry in joined.entries] == [3]
+
+
+CLAIMS = [
+    "Caching is enabled.", "Caching is disabled.", "caching is not enabled", "It takes 30 s.", "It takes 60 seconds.",
+    "It is pinned to 2.1.0.", "It is pinned to 2.4.1.", "I found that caching is enabled, which is good.",
+]  # fmt: skip
+spoken = st.builds(
+    said,
+    st.sampled_from(["a", "A", "b"]),
+    st.sampled_from(CLAIMS),
+    st.sampled_from([TRUE, FALSE]),
+    attribute=st.sampled_from(["", "limit"]),
+    value=st.sampled_from(["", "30", "60"]),
+)
+
+
+@given(st.lists(st.lists(spoken, max_size=5), min_size=1, max_size=4), st.randoms())
+@settings(deadline=None)
+async def test_neither_joining_nor_disputing_depends_on_who_came_first(
+    by_worker: list[list[Finding]], rng: random.Random
+) -> None:
+    results = [Result.ended(f"s{n}", engine="host", summary="x", findings=tuple(f)) for n, f in enumerate(by_worker)]
+    noted = weighed([], checked([], results, ROOTS), Drawn({}, {}), {}).noted
+    mixed = rng.sample(noted, len(noted))
+    assert disputes(mixed) == disputes(noted)
+    assert merged(mixed) == merged(noted)
+    ids = [member.finding.id for claim in merged(noted) for member in claim.members]
+    assert sorted(ids) == sorted(one.finding.id for one in noted)
 
 
 async def test_one_worker_that_lists_cases_does_not_contradict_itself() -> None:

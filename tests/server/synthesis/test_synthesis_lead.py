@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fanfold_server.records import Disposition, Report
-from fanfold_server.synthesis import ModelComposer, synthesize
+from fanfold_server.synthesis import Desk, ModelComposer, synthesize
 from fanfold_workers.aside import inline
 from fanfold_workers.contract import Evidence, Finding, Result, Scope, Subtask
 from fanfold_workers.errors import BusyError, RejectedError
@@ -48,7 +48,7 @@ class Lead:
         return answer if isinstance(answer, Reply) else saying(json.dumps(answer))
 
     async def report(self, results: list[Result] = RESULTS, max_chars: int = 4_000) -> Report:
-        composer = ModelComposer(FunctionModel(self.ask), CARD, "r-1/calls/s-1", (), inline)
+        composer = ModelComposer(Desk(FunctionModel(self.ask), CARD, CARD, "r-1/calls", ()), inline)
         question = "How long do they wait?"
         return await synthesize(
             question, SUBTASKS, results, ROOTS, max_chars=max_chars, aside=inline, composer=composer
@@ -83,12 +83,12 @@ async def test_the_lead_sees_the_findings_with_their_ids_and_the_size_that_is_wa
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        (GOOD | {"answer": "It waits [s9.9]."}, "it cites findings that do not exist: s9.9."),
-        (GOOD | {"answer": "It waits 999 s [s3.1]."}, "it cites findings that do not exist: s3.1."),
-        ({"headline": "Long.", "answer": "They wait."}, "it cites no finding."),
+        (GOOD | {"answer": "It waits [s9.9]."}, "it cites findings that do not exist: s9.9"),
+        (GOOD | {"answer": "It waits 999 s [s3.1]."}, "it cites findings that do not exist: s3.1"),
+        ({"headline": "Long.", "answer": "They wait."}, "it cites no finding"),
         (GOOD | {"answer": "x" * 5_000}, "its answer has 5,000 characters, more than 2,640."),
         ({"answer": "They wait [s1.1]."}, "headline: Field required."),
-        (saying('{"headline": ', stop="max_tokens"), "it broke off."),
+        (saying('{"headline": ', stop="max_tokens"), "it broke off"),
     ],
 )
 async def test_what_cannot_be_used_is_put_right_once(bad: object, why: str):
@@ -102,7 +102,7 @@ async def test_what_cannot_be_used_twice_is_written_by_rules_and_says_so():
     forged = GOOD | {"answer": "All is well [s9.9]."}
     report = await Lead(forged, forged).report()
     assert report.engine == "rules"
-    assert "wrote nothing that could be used (it cites findings that do not exist: s9.9.); ranked by rules." in (
+    assert "wrote nothing that could be used (it cites findings that do not exist: s9.9); ranked by rules." in (
         report.markdown
     )
     assert "All is well" not in report.markdown

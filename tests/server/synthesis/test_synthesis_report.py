@@ -252,7 +252,7 @@ async def test_ids_that_collide_or_belong_to_others_are_given_anew() -> None:
 
 async def test_a_report_reads_well() -> None:
     subtasks = [
-        Subtask(id=f"s{n}", title=t, objective="o", scope=Scope(places=("r",))) for n, t in ((1, "imp"), (2, "app"))
+        Subtask(id=f"s{n}", title=t, objective=t, scope=Scope(places=("r",))) for n, t in ((1, "imp"), (2, "app"))
     ]
     results = [
         Result.ended("s1", engine="rules", findings=(

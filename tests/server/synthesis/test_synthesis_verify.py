@@ -47,9 +47,11 @@ def quoted(quote: str, locator: str = "", source: str = "repo:app.py") -> Eviden
         ("\u2026print(\u201chello world\u201d)...", "L5", Verdict.verified, "L5"),
         ("import os", "c0-9", Verdict.verified, "c0-9"),
         ("return 42", "c0-9", Verdict.moved, f"c{CODE.index('return')}-{CODE.index('return') + 9}"),
-        ("Import OS", "L1", Verdict.missing, "L1"),
         ("nothing like this stands there", "L1", Verdict.missing, "L1"),
-        ("os", "L4", Verdict.missing, "L4"),
+        ("os", "L4", Verdict.unchecked, "L4"),
+        ("sh", "L4", Verdict.missing, "L4"),
+        ('    4\tdef main():\n    5\t    print("hello world")', "", Verdict.verified, "L4-L5"),
+        ("`import os`", "L1", Verdict.verified, "L1"),
         ("", "L1", Verdict.unchecked, "L1"),
     ],
 )
@@ -65,6 +67,19 @@ def test_an_altered_quote_shows_what_the_source_says() -> None:
     assert looked_up(quoted("return 41", "L7")) == [
         Evidence(source="repo:app.py", locator="L7", quote="return 41", verdict=Verdict.altered, actual="return 42")
     ]
+
+
+@pytest.mark.parametrize(
+    ("quote", "actual"),
+    [
+        ("Import OS", "import os"),
+        ("def main(): ... return 42", "def main(): print(\"hello world\") token = 'ghp_********' return 42"),
+        ('print("world")', 'print("hello world")'),
+    ],
+)
+def test_a_quote_in_another_case_or_with_something_left_out_is_altered(quote: str, actual: str) -> None:
+    (seen,) = looked_up(quoted(quote, "L1"))
+    assert (seen.verdict, seen.actual) == (Verdict.altered, actual)
 
 
 def test_an_altered_quote_never_shows_a_secret_that_stands_beside_it() -> None:

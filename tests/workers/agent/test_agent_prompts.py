@@ -58,8 +58,11 @@ def test_the_prompts_are_these() -> None:
             "planning/repair.md": "a7531c10e38e",
             "planning/task.md": "56672a111586",
             "planning/worker.md": "5b148d83c906",
+            "synthesis/again.md": "f6691749b7c9",
             "synthesis/compose.md": "ad1e1943e1c3",
-            "synthesis/rewrite.md": "df9b321a5b89",
-            "synthesis/write.md": "73f07d2d80a2",
+            "synthesis/draw.md": "38c5cd0552ed",
+            "synthesis/fold.md": "7eafa969e888",
+            "synthesis/settle.md": "b961b39b7d41",
+            "synthesis/write.md": "d948fef38468",
         }
     )

@@ -1,0 +1,91 @@
+"""Where synthesis asks its models: once, held to a form, and kept by what was asked."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from pydantic import BaseModel
+
+from fanfold_server.synthesis.desk import Desk, Question, Unusable
+from fanfold_workers.errors import FaultError
+from fanfold_workers.journal import MemoryJournal
+from fanfold_workers.models.catalog import Card, Price
+from fanfold_workers.models.model import Ask, FunctionModel, Reply, saying
+
+CARD = Card("simulated", 200_000, 8_000, Price(4, 20, 0.2, 5))
+
+
+class Picks(BaseModel):
+    """An answer that picks a number."""
+
+    number: int
+
+
+class Scripted:
+    """A model that gives these answers, one after another."""
+
+    def __init__(self, *answers: object) -> None:
+        self.answers, self.asked = list(answers), list[Ask]()
+
+    async def ask(self, ask: Ask) -> Reply:
+        self.asked.append(ask)
+        answer = self.answers[len(self.asked) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, Reply) else saying(json.dumps(answer))
+
+    def desk(self, journal: MemoryJournal | None = None) -> Desk:
+        return Desk(FunctionModel(self.ask), CARD, CARD, "r-1/calls", (), journal)
+
+
+def picking(**changes: object) -> Question[Picks]:
+    question = Question(
+        "fold", Picks, "Pick.", "One of 1 to 9.", 1_000, check=lambda p: "" if p.number < 10 else "big"
+    )
+    return replace(question, **changes)
+
+
+async def test_a_question_is_asked_once_and_kept_by_what_was_asked():
+    journal, model = MemoryJournal(), Scripted({"number": 1}, {"number": 2})
+    desk = model.desk(journal)
+    first, again = [await desk.answer(picking()) for _ in range(2)]
+    other = await desk.answer(picking(said="One of 2 to 9."))
+    assert (first, again, other) == (Picks(number=1), Picks(number=1), Picks(number=2))
+    assert [(ask.role, bool(ask.schema), ask.shared) for ask in model.asked] == [("worker", True, True)] * 2
+
+
+@pytest.mark.parametrize("bad", [{"number": 12}, {"figure": 1}, "text"])
+async def test_what_does_not_fit_is_asked_for_once_more_with_the_reason(bad: object):
+    model = Scripted(bad, {"number": 3})
+    assert await model.desk().answer(picking()) == Picks(number=3)
+    assert "That answer cannot be used: " in model.asked[1].turns[-1].text  # type: ignore[union-attr]
+
+
+async def test_what_does_not_fit_twice_is_unusable_and_stays_so():
+    journal, model = MemoryJournal(), Scripted({"number": 12}, {"number": 13})
+    found = [await model.desk(journal).answer(picking()) for _ in range(2)]
+    assert found == [Unusable("big")] * 2
+    assert len(model.asked) == 2
+
+
+async def test_an_answer_that_broke_off_is_not_asked_for_again_unless_it_cannot_be_asked_in_parts():
+    broken = saying('{"num', stop="max_tokens")
+    model = Scripted(broken, broken, {"number": 4})
+    assert await model.desk().answer(picking()) == Unusable("it broke off at its greatest length", cut=True)
+    assert await model.desk().answer(picking(whole=True)) == Picks(number=4)
+
+
+async def test_a_refusal_is_told_as_one_and_an_error_is_not_kept():
+    model = Scripted(saying("I would rather not.", stop="refusal"), FaultError("It broke."), {"number": 5})
+    journal = MemoryJournal()
+    assert await model.desk(journal).answer(picking()) == Unusable("I would rather not.", refused=True)
+    other = picking(said="Else.")
+    with pytest.raises(FaultError):
+        await model.desk(journal).answer(other)
+    assert await model.desk(journal).answer(other) == Picks(number=5)
+
+
+def test_a_question_knows_what_it_takes_at_worst():
+    small, large = picking(), picking(said="word " * 10_000)
+    assert small.tokens > small.max_tokens
+    assert large.tokens - small.tokens > 10_000
