@@ -621,8 +621,12 @@ class _Fold:
             long = [part for part in heard if part.long]
             if last or not long:
                 break
-            waiting = await self.aside(partial(list, self.form.halves(long, ratio)))
+            waiting = await self.aside(partial(self._halves, long, ratio))
         return sorted(done, key=lambda part: part.items[0].order)
+
+    def _halves(self, parts: Sequence[_Part], ratio: float) -> list[_Part]:
+        """The parts in halves. Blocking."""
+        return list(self.form.halves(parts, ratio))
 
     async def _heard(self, part: _Part) -> _Part:
         """The part with its answer, or with why there is none."""
