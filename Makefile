@@ -24,9 +24,10 @@ audit: $(RUNS)  ## fetch the sources of 50 widely used packages and audit them a
 	$(BIN)/python benchmarks/fetch_archives.py
 	$(BIN)/fanfold run "$(AUDIT)" --root repos=benchmarks/data/repos || [ $$? -eq 3 ]
 
-bench: $(STAMP)  ## what dispatch promises, and what happens around a model's calls, both simulated; takes an hour
+bench: $(STAMP)  ## calls, dispatch and synthesis against a simulated endpoint; takes an hour and a half
 	@$(BIN)/python -m benchmarks.calls
 	@$(BIN)/python -m benchmarks.dispatch
+	@$(BIN)/python -m benchmarks.folding
 
 test: lint types pytest  ## every check there is; what continuous integration runs
 

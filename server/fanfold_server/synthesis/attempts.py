@@ -46,12 +46,12 @@ def compared(
     """A comparison for each subtask that several workers did, in plan order. Blocking.
 
     Subtasks are the same when objective, item and places are, but for case and spaces; methods, tools and limits may
-    differ. Those without a result are no attempts.
+    differ. Those without a result are no attempts, nor are texts handed in: nobody asked their authors the same.
     """
     ended = {result.subtask: result for result in results}
     alike: dict[object, list[Subtask]] = defaultdict(list)
     for subtask in subtasks:
-        if subtask.id in ended:
+        if subtask.id in ended and (subtask.item or subtask.scope.places or subtask.scope.tools or subtask.scope.web):
             alike[_asked(subtask)].append(subtask)
     several = [those for those in alike.values() if len(those) > 1]
     claims = merged([one for one in noted if not unsupported(one.finding)]) if several else []
