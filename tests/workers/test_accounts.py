@@ -1,9 +1,8 @@
 """What every Journal promises of money: amounts add up exactly, and no account passes its limit. Tried on each."""
 
 import itertools
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import anyio
 import pytest
@@ -11,19 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.workers.test_journal import Cancel, every_cancel
 
-from fanfold_server.store import open_journal
 from fanfold_workers.accounts import Account, Amount, Full, Limit, MemoryAccounts, Standing, micros
 from fanfold_workers.errors import InputError
-from fanfold_workers.journal import Journal, MemoryJournal
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Journal, None]:
-    if request.param == "memory":
-        yield MemoryJournal()
-        return
-    async with open_journal(tmp_path / "home") as journal:
-        yield journal
+from fanfold_workers.journal import Journal
 
 
 def account(name: str, micros: int | None = None, tokens: int | None = None, calls: int | None = None) -> Account:

@@ -11,9 +11,9 @@ from functools import cache, partial
 from hashlib import blake2b
 from importlib.resources import files
 from string import Template
-from typing import Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from fanfold_workers.accounts import Account
 from fanfold_workers.journal import Journal, once
@@ -28,6 +28,21 @@ UNUSABLE = "unusable: "
 """How the record of a question begins that got no answer that can be used."""
 SAFETY = 1.25
 """Real tokens for each one counted, at worst: what is counted here is an estimate."""
+
+
+def _text(given: object) -> str:
+    return "" if given is None else given if isinstance(given, str) else str(given)
+
+
+Words = Annotated[str, BeforeValidator(_text)]
+"""Text as models write it: what is none is empty, a number is its figures. A slip must not cost the whole answer."""
+
+
+def lean(schema: dict[str, Any]) -> None:
+    """A schema without titles, descriptions and defaults: they would go with every request."""
+    for part in (schema, *schema.get("properties", {}).values()):
+        for name in ("title", "description", "default"):
+            part.pop(name, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from .draws import Draws, Heard, Piece, Reading, place_of
 from .hits import Gathering
 from .sentences import halves, pieces
 
-REQUEST_TOKENS = 32_000
+REQUEST_TOKENS = 48_000
 """Tokens of the pieces in one request, as counted: instructions are 2 % of that. In much longer ones a model
 overlooks what stands in the middle."""
 PIECE_TOKENS = 2_000

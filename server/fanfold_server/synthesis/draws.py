@@ -1,17 +1,14 @@
 """The form in which the worker model writes down what it draws from prose, and what that comes to."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from fanfold_workers.contract import Severity
 
+from .desk import Words, lean
 from .texts import Drawn
-
-
-def _text(given: object) -> str:
-    return "" if given is None else given if isinstance(given, str) else str(given)
 
 
 def _severity(given: object) -> str:
@@ -24,21 +21,13 @@ def _confidence(given: object) -> float:
     return float(given) if 0 <= given <= 1 else float(given > 1)
 
 
-def _lean(schema: dict[str, Any]) -> None:
-    """Without titles and defaults: they would go with every request."""
-    for part in (schema, *schema.get("properties", {}).values()):
-        for name in ("title", "description", "default"):
-            part.pop(name, None)
-
-
-Words = Annotated[str, BeforeValidator(_text)]
 Level = Annotated[Literal["critical", "high", "medium", "low", "info"], BeforeValidator(_severity)]
 
 
 class Draw(BaseModel):
     """A fact, as the model writes it. Read leniently: a slip in one must not cost the others."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=_lean)
+    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=lean)
 
     piece: Words
     quote: Words
@@ -53,7 +42,7 @@ class Draw(BaseModel):
 class Draws(BaseModel):
     """What the model drew from the pieces of one request."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=_lean)
+    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=lean)
 
     findings: tuple[Draw, ...]
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import accumulate, pairwise
 from math import ceil
-from typing import Annotated, Any
+from typing import Any
 
 import anyio
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from fanfold_server.records import Cited, Entry
 from fanfold_workers.aside import Aside, stop_if_abandoned
@@ -27,7 +27,7 @@ from fanfold_workers.errors import ModelError, OverBudgetError, TooLongError
 from fanfold_workers.models.tokens import count
 from fanfold_workers.tools.legible import in_line, legible
 
-from .desk import SAFETY, Desk, Question, Unusable, prompt
+from .desk import SAFETY, Desk, Question, Unusable, Words, lean, prompt
 from .entries import SAID
 from .ledger import MAX_ALSO, MAX_EVIDENCE, OWN_EVIDENCE
 from .markdown import clean, counted, cut
@@ -77,25 +77,16 @@ _ALIAS = re.compile(r"f(\d{1,9})")
 _FIGURES = re.compile(r"\d+(?:[.,]\d+)*")
 
 
-def _text(given: object) -> str:
-    return "" if given is None else str(given)
-
-
-def _lean(schema: dict[str, Any]) -> None:
-    """Without titles and defaults, which would go with every request; and nothing is to be left out."""
+def _complete(schema: dict[str, Any]) -> None:
+    """Lean, and with nothing to be left out."""
     schema["required"] = list(schema["properties"])
-    for part in (schema, *schema["properties"].values()):
-        for name in ("title", "description", "default"):
-            part.pop(name, None)
-
-
-Words = Annotated[str, BeforeValidator(_text)]
+    lean(schema)
 
 
 class Folds(BaseModel):
     """What the model answers about a group: which to keep, which say the same, and what they come to."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=_lean)
+    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=_complete)
 
     keep: tuple[Words, ...]
     merge: tuple[tuple[Words, ...], ...] = ()
@@ -171,7 +162,7 @@ def shown(entry: Entry, name: str = "", most: int | None = None) -> str:
     if most is None or count(text + "\n") <= most:
         return text
     if count(lines[0] + "\n") > most:
-        return _shortened(_harmless(f"{head} {claim}"), most - 1)
+        return shortened(_harmless(f"{head} {claim}"), most - 1)
     return "\n".join(_within(lines, most))
 
 
@@ -197,6 +188,8 @@ def _lines(entry: Entry, claim: str, *, ids: bool) -> Iterator[str]:
         said = "" if clean(quote.quote) in claim else f": {visible(quote.quote)}"
         reads = f" (reads: {visible(quote.actual)})" if quote.actual else ""
         doubt = f" ({SAID[quote.verdict]})" if SAID[quote.verdict] and not reads else ""
+        if quote.source.startswith("text:") and not (whose or said or reads or doubt):
+            continue  # a claim that is drawn from a text says all that its place would: the id resolves it
         yield f"| {whose}{clean(f'{cut(quote.source, MAX_SOURCE)} {quote.locator}')}{said}{reads}{doubt}"
     for also in entry.also:
         yield f"+ {clean(also if ids else _ALSO_ID.sub('', also))}"
@@ -208,13 +201,13 @@ def _within(lines: Iterable[str], most: int) -> Iterator[str]:
         size = count(line + "\n")
         if size > most:
             if n == 0 or most >= LEAST_LINE:
-                yield _shortened(line, most - 1)
+                yield shortened(line, most - 1)
             return
         most -= size
         yield line
 
 
-def _shortened(text: str, most: int) -> str:
+def shortened(text: str, most: int) -> str:
     """The text in at most so many tokens, cut at an ellipsis."""
     kept = text
     while (size := count(kept)) > most:
@@ -230,8 +223,8 @@ def _asked(question: str, most: int) -> str:
     text = _harmless(legible(question)).strip()
     if count(text) <= most:
         return text or "What do these findings say?"
-    end = _shortened(text[::-1], most // 2).removesuffix("\u2026")[::-1]
-    return _shortened(text, most // 2) + end
+    end = shortened(text[::-1], most // 2).removesuffix("\u2026")[::-1]
+    return shortened(text, most // 2) + end
 
 
 # -- what is folded --------------------------------------------------------------------------------------------------
@@ -449,7 +442,7 @@ class _Form:
             ids = [items[n].lead for name in names if (n := _number(name, len(items))) is not None]
             return f"[{', '.join(dict.fromkeys(ids))}]" if ids else match[0].replace("[", "(").replace("]", ")")
 
-        note = _shortened(_ANY_BRACKETS.sub(named, clean(text)), min(NOTE_TOKENS, self.room // NOTE))
+        note = shortened(_ANY_BRACKETS.sub(named, clean(text)), min(NOTE_TOKENS, self.room // NOTE))
         if note.rfind("[") > note.rfind("]"):
             note = f"{note[: note.rfind('[')].rstrip()}\u2026"
         return note if "[" in note else ""

@@ -1,6 +1,7 @@
 """The composer with a mind: the lead model writes the answer, and code holds it to what was found."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -9,21 +10,23 @@ from pydantic import BaseModel, ConfigDict, Field
 from fanfold_server.records import Disposition
 from fanfold_workers.aside import Aside
 from fanfold_workers.errors import RejectedError
+from fanfold_workers.models.tokens import count
 
 from .compose import Brief, Composed
-from .desk import Desk, Question, prompt
-from .folding import sheets
+from .desk import SAFETY, Desk, Question, prompt
+from .folding import sheets, shortened
 from .markdown import clean, inline
 from .report import RulesComposer, attempts, composed, conflicts, fitted, gaps, head_of, tail_of, unsupported
 
 MAX_OUTPUT = 32_000
 MAX_FINDINGS_TOKENS = 60_000
 """Of the findings so much is put before the lead: more is folded first."""
+FINDINGS, QUESTION, PART = 0.6, 0.12, 0.08
+"""Of what it is shown, the part that is findings, the question, and each of conflicts, gaps and whom to trust."""
 MAX_PART_CHARS = 12_000
-"""Of conflicts, and of gaps, so much besides."""
+"""Of conflicts, and of gaps, no more than this."""
 ANSWER = 0.66
 """The part of a report that the answer may take; conflicts, gaps and the tail have the rest."""
-MAX_NOTES_CHARS = 20_000
 
 _CITED = re.compile(r"\[([A-Za-z0-9][\w.-]*(?:[,;]\s*[A-Za-z0-9][\w.-]*)*)\](?!\()")
 _TAGS = re.compile(r"<(?=\s*/?\s*(?:question|findings|notes)\b)", re.IGNORECASE)
@@ -73,32 +76,47 @@ class ModelComposer:
         return await self.aside(lambda: _by_rules(brief, self.engine, written.problem))
 
     def _question(self, brief: Brief) -> Question[Writes]:
-        notes = "\n\n".join(brief.notes)
+        room = _room(self.desk)
         said = prompt("write").substitute(
-            question=_TAGS.sub("&lt;", brief.question),
-            digest=_TAGS.sub("&lt;", _digest(brief, digest_tokens(self.desk))),
-            notes=_TAGS.sub("&lt;", notes[:MAX_NOTES_CHARS]) or "None.",
+            question=_TAGS.sub("&lt;", shortened(brief.question, int(room * QUESTION))),
+            digest=_TAGS.sub("&lt;", _digest(brief, room, digest_tokens(self.desk))),
+            notes=_TAGS.sub("&lt;", "\n\n".join(brief.notes)) or "None.",
             most=f"{_answer_chars(brief):,}",
         )
-        system, output = prompt("compose").template, _output(self.desk)
-        return Question(
-            "compose", Writes, system, said, output, role="lead", check=lambda w: doubt(w, brief), whole=True
-        )
+        return _asking(self.desk, said, lambda written: doubt(written, brief))
 
 
-def _digest(brief: Brief, room: int) -> str:
-    """The findings as the lead is shown them: each under its id, then conflicts, gaps, and whom to trust."""
-    parts = ["\n".join(sheets(brief.entries, room)), conflicts(brief, MAX_PART_CHARS), gaps(brief, MAX_PART_CHARS)]
-    return "\n\n".join(part for part in (*parts, "\n".join(tail_of(brief, "rules"))) if part)
+def _asking(desk: Desk, said: str, check: Callable[[Writes], str] = lambda _: "") -> Question[Writes]:
+    output = min(MAX_OUTPUT, desk.lead.max_output, desk.lead.window // 2)
+    system = prompt("compose").template
+    return Question("compose", Writes, system, said, output, role="lead", check=check, whole=True)
 
 
-def _output(desk: Desk) -> int:
-    return min(MAX_OUTPUT, desk.lead.max_output, desk.lead.window // 2)
+def _room(desk: Desk) -> int:
+    """Tokens, as `count` has them, for all that the lead is shown besides its instructions."""
+    empty = _asking(desk, prompt("write").template)
+    return max(0, int((desk.room("lead") - empty.tokens) / SAFETY))
 
 
 def digest_tokens(desk: Desk) -> int:
-    """Tokens of findings that the lead can be shown in one request."""
-    return max(1_000, min(MAX_FINDINGS_TOKENS, (desk.room("lead") - _output(desk)) // 2))
+    """Tokens of findings, with a fold's notes, that the lead can be shown in one request."""
+    return min(MAX_FINDINGS_TOKENS, int(_room(desk) * FINDINGS))
+
+
+def _digest(brief: Brief, room: int, findings: int) -> str:
+    """The findings as the lead is shown them: each under its id, then conflicts, gaps, and whom to trust."""
+    listed = "\n".join(sheets(brief.entries, findings, brief.notes))
+    told = shortened("\n".join(tail_of(brief, "rules")), int(room * PART))
+    parts = (listed, *(_within(part, brief, int(room * PART)) for part in (conflicts, gaps)), told)
+    return "\n\n".join(part for part in parts if part)
+
+
+def _within(part: Callable[[Brief, int], str], brief: Brief, most: int) -> str:
+    """As many lines of a part as fit in so many tokens."""
+    chars = MAX_PART_CHARS
+    while count(text := part(brief, chars)) > most and text:
+        chars //= 2
+    return text
 
 
 def doubt(written: Writes, brief: Brief) -> str:

@@ -26,74 +26,16 @@ _DIGITS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
-    """What workers brought, and what it came to.
+class Weighed:
+    """Verified results and what each finding weighs, before anything is joined.
 
     Attributes:
-        question: what is to be answered.
         subtasks: the plan's; empty when results were handed in.
         results: verified, in plan order.
         given: a hash of the results as they came.
         trust: what is known of each worker, by subtask.
         noted: every finding, drawn ones included.
         spans: of the texts, drawn from or not.
-        disputed: the conflicts.
-        groups, context: what the findings join to, ranked; and uses of things nobody says anything about.
-        max_chars: the size of the report.
-    """
-
-    question: str
-    subtasks: tuple[Subtask, ...]
-    results: tuple[Result, ...]
-    given: str
-    trust: Mapping[str, Reliability]
-    noted: tuple[Noted, ...]
-    spans: tuple[Span, ...]
-    disputed: Disputes
-    groups: tuple[Group, ...]
-    context: tuple[Claim, ...]
-    max_chars: int
-
-    def id(self, max_chars: int, engine: str) -> str:
-        """The report's id."""
-        return "s-" + _hash(self.question, self.given, str(max_chars), engine)
-
-    @property
-    def order(self) -> Mapping[str, int]:
-        """The place of each finding among all, by plan order."""
-        return {one.finding.id: one.order for one in self.noted}
-
-    def ledger(
-        self, told: frozenset[str], folded: Mapping[str, str] = MappingProxyType({})
-    ) -> tuple[LedgerLine, ...]:
-        """One line for each finding; `told` are those whose claim stands in the report.
-
-        `folded` says into which finding's entry others were merged when the findings were folded.
-        """
-        return entered(self.noted, self.groups, self.context, told, folded)
-
-    def brief(self) -> Brief:
-        """What a composer is given."""
-        ledger = self.ledger(frozenset())
-        return Brief(
-            question=self.question[:MAX_QUESTION_CHARS],
-            entries=tuple(ranked(self.groups, self.disputed.open, self.disputed.lost)),
-            conflicts=self.disputed.conflicts,
-            gaps=gaps(self.subtasks, self.results),
-            reliability=tuple(self.trust.values()),
-            coverage=covered(ledger, self.noted, self.results),
-            ledger=ledger,
-            titles={subtask.id: subtask.title for subtask in self.subtasks},
-            max_chars=self.max_chars,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """Verified results and what each finding weighs, before anything is joined.
-
-    Attributes:
-        subtasks, results, given, trust, noted, spans: see Material.
         disputed: the conflicts, as a stated rule settles them.
     """
 
@@ -104,6 +46,59 @@ class Weighed:
     noted: tuple[Noted, ...]
     spans: tuple[Span, ...]
     disputed: Disputes
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What workers brought, and what it came to.
+
+    Attributes:
+        question: what is to be answered.
+        known: what each finding weighs.
+        disputed: the conflicts, with what a model settled of them.
+        groups, context: what the findings join to, ranked; and uses of things nobody says anything about.
+        max_chars: the size of the report.
+    """
+
+    question: str
+    known: Weighed
+    disputed: Disputes
+    groups: tuple[Group, ...]
+    context: tuple[Claim, ...]
+    max_chars: int
+
+    def id(self, max_chars: int, engine: str) -> str:
+        """The report's id."""
+        return "s-" + _hash(self.question, self.known.given, str(max_chars), engine)
+
+    @property
+    def order(self) -> Mapping[str, int]:
+        """The place of each finding among all, by plan order."""
+        return {one.finding.id: one.order for one in self.known.noted}
+
+    def ledger(
+        self, told: frozenset[str], folded: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[LedgerLine, ...]:
+        """One line for each finding; `told` are those whose claim stands in the report.
+
+        `folded` says into which finding's entry others were merged when the findings were folded.
+        """
+        return entered(self.known.noted, self.groups, self.context, told, folded)
+
+    def brief(self) -> Brief:
+        """What a composer is given."""
+        ledger = self.ledger(frozenset())
+        return Brief(
+            question=self.question[:MAX_QUESTION_CHARS],
+            entries=tuple(ranked(self.groups, self.disputed.open, self.disputed.lost)),
+            conflicts=self.disputed.conflicts,
+            gaps=gaps(self.known.subtasks, self.known.results),
+            reliability=tuple(self.known.trust.values()),
+            coverage=covered(ledger, self.known.noted, self.known.results),
+            ledger=ledger,
+            titles={subtask.id: subtask.title for subtask in self.known.subtasks},
+            max_chars=self.max_chars,
+        )
 
 
 def places_of(subtasks: Sequence[Subtask]) -> Mapping[str, tuple[str, ...]]:
@@ -142,18 +137,13 @@ def weighed(
     )
 
 
-def gathered(question: str, weighed: Weighed, disputed: Disputes, max_chars: int) -> Material:
+def gathered(question: str, known: Weighed, disputed: Disputes, max_chars: int) -> Material:
     """The findings joined, once it is known which of them to believe. Blocking."""
-    supported = [one for one in weighed.noted if not unsupported(one.finding)]
+    supported = [one for one in known.noted if not unsupported(one.finding)]
     groups, context = joined(merged(supported), disputed.lost, disputed.open)
     return Material(
         question=question,
-        subtasks=weighed.subtasks,
-        results=weighed.results,
-        given=weighed.given,
-        trust=weighed.trust,
-        noted=weighed.noted,
-        spans=weighed.spans,
+        known=known,
         disputed=disputed,
         groups=tuple(groups),
         context=tuple(context),

@@ -147,8 +147,8 @@ def _check_composed(composed: Composed, brief: Brief) -> None:
 
 def _report(material: Material, brief: Brief, composed: Composed, engine: str, fold: Folded) -> Report:
     ledger = material.ledger(composed.shown, fold.merged)
-    spans = material.spans
-    coverage = covered(ledger, material.noted, material.results).model_copy(
+    spans = material.known.spans
+    coverage = covered(ledger, material.known.noted, material.known.results).model_copy(
         update={"spans": len(spans), "spans_drawn": sum(bool(span.finding) for span in spans)}
     )
     return Report(
@@ -162,7 +162,7 @@ def _report(material: Material, brief: Brief, composed: Composed, engine: str, f
         gaps=brief.gaps,
         coverage=coverage,
         reliability=brief.reliability,
-        kinds=kinds_of(material.noted),
+        kinds=kinds_of(material.known.noted),
         ledger=ledger,
         spans=spans,
         attempts=brief.attempts,

@@ -1,16 +1,16 @@
 """The lead's plan: what it is shown, what becomes of what it answers, and what it cannot get past."""
 
-import json
 from typing import Any
 
 import pytest
+from tests.workers.models.doubles import Answering
 
 from fanfold_server.planning import ModelPlanner, Survey
 from fanfold_server.records import Mode, Task
 from fanfold_workers.aside import inline
 from fanfold_workers.errors import FaultError, RejectedError, TooLongError
 from fanfold_workers.models.catalog import Card, Price
-from fanfold_workers.models.model import Ask, FunctionModel, Reply, saying
+from fanfold_workers.models.model import saying
 from fanfold_workers.tools.roots import MemoryRoot
 from fanfold_workers.tools.toolbox import Answer, RemoteTool
 
@@ -26,22 +26,12 @@ async def nothing(arguments: object) -> Answer:
 REMOTE = {"git__log": RemoteTool("git__log", "Shows commits. At length.", "{}", "git", nothing)}
 
 
-class Lead:
+class Lead(Answering):
     """A model that answers with these plans, one after another."""
-
-    def __init__(self, *answers: object) -> None:
-        self.answers, self.asked = list(answers), list[Ask]()
-
-    async def ask(self, ask: Ask) -> Reply:
-        self.asked.append(ask)
-        answer = self.answers[len(self.asked) - 1]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer if isinstance(answer, Reply) else saying(json.dumps(answer))
 
     def planner(self, **trees: dict[str, str]) -> ModelPlanner:
         survey = Survey({name: MemoryRoot(name, files) for name, files in trees.items()})
-        return ModelPlanner(FunctionModel(self.ask), CARD, "r-1/calls/plan", (), survey, TOOLS, REMOTE, True, inline)
+        return ModelPlanner(self, CARD, "r-1/calls/plan", (), survey, TOOLS, REMOTE, True, inline)
 
 
 def draft(title: str, **fields: Any) -> dict[str, Any]:

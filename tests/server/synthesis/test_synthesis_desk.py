@@ -1,16 +1,16 @@
 """Where synthesis asks its models: once, held to a form, and kept by what was asked."""
 
-import json
 from dataclasses import replace
 
 import pytest
 from pydantic import BaseModel
+from tests.workers.models.doubles import Answering
 
 from fanfold_server.synthesis.desk import Desk, Question, Unusable
 from fanfold_workers.errors import FaultError
 from fanfold_workers.journal import MemoryJournal
 from fanfold_workers.models.catalog import Card, Price
-from fanfold_workers.models.model import Ask, FunctionModel, Reply, saying
+from fanfold_workers.models.model import saying
 
 CARD = Card("simulated", 200_000, 8_000, Price(4, 20, 0.2, 5))
 
@@ -21,21 +21,11 @@ class Picks(BaseModel):
     number: int
 
 
-class Scripted:
+class Scripted(Answering):
     """A model that gives these answers, one after another."""
 
-    def __init__(self, *answers: object) -> None:
-        self.answers, self.asked = list(answers), list[Ask]()
-
-    async def ask(self, ask: Ask) -> Reply:
-        self.asked.append(ask)
-        answer = self.answers[len(self.asked) - 1]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer if isinstance(answer, Reply) else saying(json.dumps(answer))
-
     def desk(self, journal: MemoryJournal | None = None) -> Desk:
-        return Desk(FunctionModel(self.ask), CARD, CARD, "r-1/calls", (), journal)
+        return Desk(self, CARD, CARD, "r-1/calls", (), journal)
 
 
 def picking(**changes: object) -> Question[Picks]:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.workers.models.doubles import Answering
 
 from fanfold_server.records import Disposition, Report
 from fanfold_server.synthesis import Desk, ModelComposer, synthesize
@@ -11,6 +12,7 @@ from fanfold_workers.contract import Evidence, Finding, Result, Scope, Subtask
 from fanfold_workers.errors import BusyError, RejectedError
 from fanfold_workers.models.catalog import Card, Price
 from fanfold_workers.models.model import Ask, FunctionModel, Reply, saying
+from fanfold_workers.models.tokens import ask_tokens
 from fanfold_workers.tools.roots import MemoryRoot
 
 CARD = Card("simulated", 200_000, 8_000, Price(4, 20, 0.2, 5))
@@ -34,21 +36,11 @@ RESULTS = [
 ]
 
 
-class Lead:
+class Lead(Answering):
     """A model that writes these answers, one after another."""
 
-    def __init__(self, *answers: object) -> None:
-        self.answers, self.asked = list(answers), list[Ask]()
-
-    async def ask(self, ask: Ask) -> Reply:
-        self.asked.append(ask)
-        answer = self.answers[len(self.asked) - 1]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer if isinstance(answer, Reply) else saying(json.dumps(answer))
-
     async def report(self, results: list[Result] = RESULTS, max_chars: int = 4_000) -> Report:
-        composer = ModelComposer(Desk(FunctionModel(self.ask), CARD, CARD, "r-1/calls", ()), inline)
+        composer = ModelComposer(Desk(self, CARD, CARD, "r-1/calls", ()), inline)
         question = "How long do they wait?"
         return await synthesize(
             question, SUBTASKS, results, ROOTS, max_chars=max_chars, aside=inline, composer=composer
@@ -127,3 +119,31 @@ async def test_a_lead_that_refuses_or_cannot_be_had_is_an_error_and_no_report():
 async def test_the_smallest_report_still_holds():
     short = {"headline": "30 s [s1.1].", "answer": "30 s [s1.1]."}
     assert len((await Lead(short).report(max_chars=500)).markdown) <= 500
+
+
+@pytest.mark.parametrize("window", [8_000, 16_000, 200_000])
+@pytest.mark.parametrize("word", ["wait ", "\u5f85\u3064", "\U0001f552"])
+async def test_whatever_was_found_fits_the_leads_window(window: int, word: str):
+    findings = tuple(
+        Finding(subject=f"s{n}", claim=word * 60 + str(n), attribute="timeout", value=word * 20 + str(n % 7))
+        for n in range(60)
+    )
+    results = [
+        Result.ended(f"s{n}", findings=findings, gaps=tuple(f"{word * 40}{k}"[:290] for k in range(100)))
+        for n in range(1, 4)
+    ]
+    asked: list[Ask] = []
+
+    async def ask(one: Ask) -> Reply:
+        asked.append(one)
+        kept = {"keep": ["f1"], "merge": [], "text": ""}
+        return saying(json.dumps(GOOD if one.role == "lead" else kept))
+
+    card = Card("small", window, 8_000, Price(4, 20, 0.2, 5))
+    desk = Desk(FunctionModel(ask), card, card, "r-1/calls", ())
+    report = await synthesize(
+        word * 4_000, SUBTASKS, results, ROOTS, aside=inline, composer=ModelComposer(desk, inline), desk=desk
+    )
+    assert any(one.role == "lead" for one in asked)
+    assert max(ask_tokens(one) + one.max_tokens for one in asked) <= window
+    assert len(report.ledger) == 180

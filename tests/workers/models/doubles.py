@@ -1,5 +1,6 @@
 """A back end that follows a script, a card with round prices, and what to ask them."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -66,3 +67,17 @@ class Backend:
             raise step
         self.delivered.append(ask)
         return step
+
+
+class Answering:
+    """A model that gives these answers, one after another: a reply, an error to raise, or what is to be its JSON."""
+
+    def __init__(self, *answers: object) -> None:
+        self.answers, self.asked = list(answers), list[Ask]()
+
+    async def ask(self, ask: Ask, /) -> Reply:
+        self.asked.append(ask)
+        answer = self.answers[len(self.asked) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, Reply) else saying(json.dumps(answer))

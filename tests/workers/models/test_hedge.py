@@ -2,7 +2,7 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,15 +31,6 @@ SLOW = "slow"
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, object]]:
     return virtual_time()
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Journal, None]:
-    if request.param == "memory":
-        yield MemoryJournal()
-        return
-    async with open_journal(tmp_path / "home") as journal:
-        yield journal
 
 
 Step = float | tuple[float, FanfoldError]

@@ -2,7 +2,7 @@
 
 import itertools
 import sqlite3
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
@@ -36,15 +36,6 @@ ASK = priced(asking(key="r-1/calls/1", purse=(RUN, DAY)))
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, object]]:
     return virtual_time()
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Journal, None]:
-    if request.param == "memory":
-        yield MemoryJournal()
-        return
-    async with open_journal(tmp_path / "home") as journal:
-        yield journal
 
 
 async def spent(journal: Journal) -> list[Standing]:

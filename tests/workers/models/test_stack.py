@@ -2,9 +2,8 @@
 
 import itertools
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from random import Random
 
 import anyio
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 from tests.workers.models.doubles import CARD, Backend, account, answer, asking, virtual_time
 from tests.workers.test_journal import Cancel, every_cancel
 
-from fanfold_server.store import open_journal
 from fanfold_workers.accounts import Amount
 from fanfold_workers.errors import (
     BusyError,
@@ -34,15 +32,6 @@ from fanfold_workers.models.stack import Known, stacked
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, object]]:
     return virtual_time()
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Journal, None]:
-    if request.param == "memory":
-        yield MemoryJournal()
-        return
-    async with open_journal(tmp_path / "home") as journal:
-        yield journal
 
 
 def layers(model: Model) -> list[str]:
