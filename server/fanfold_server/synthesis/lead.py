@@ -14,9 +14,9 @@ from fanfold_workers.models.tokens import count
 
 from .compose import Brief, Composed
 from .desk import SAFETY, Desk, Question, prompt
-from .folding import sheets, shortened
 from .markdown import clean, inline
 from .report import RulesComposer, attempts, composed, conflicts, fitted, gaps, head_of, tail_of, unsupported
+from .sheets import sheets, shortened
 
 MAX_OUTPUT = 32_000
 MAX_FINDINGS_TOKENS = 60_000

@@ -18,7 +18,9 @@ from trio.testing import MockClock
 
 from fanfold_server.records import Cited, Entry
 from fanfold_server.synthesis.desk import SAFETY, Desk
-from fanfold_server.synthesis.folding import REQUEST_TOKENS, Folded, folded, sheets, shown
+from fanfold_server.synthesis.folding import Folded, folded
+from fanfold_server.synthesis.groups import REQUEST_TOKENS
+from fanfold_server.synthesis.sheets import sheets, shown
 from fanfold_workers.accounts import Account, Amount, Full, Limit, Standing
 from fanfold_workers.aside import inline
 from fanfold_workers.contract import Severity, Verdict
