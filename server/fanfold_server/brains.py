@@ -11,6 +11,7 @@ from fanfold_server.records import Plan, Task
 from fanfold_server.runs import run_of
 from fanfold_server.store import WithoutText
 from fanfold_server.synthesis import Desk, ModelComposer
+from fanfold_workers.accounts import Account
 from fanfold_workers.agent import AgentWorker
 from fanfold_workers.aside import Aside
 from fanfold_workers.contract import Subtask
@@ -169,8 +170,8 @@ class Brains:
             raise CannotDoError(msg, field="compose", remedy=remedy)
         return asked or ("model" if self.mind else "rules")
 
-    async def desk(self, who: Compose, run: str) -> Desk | None:
-        """Where synthesis asks its models; None where rules do all of it.
+    async def desk(self, who: Compose, run: str, account: str) -> Desk | None:
+        """Where synthesis asks its models; None where rules do all of it. What they cost is charged to `account` too.
 
         Raises:
             KeyRefusedError: if the key is missing or refused.
@@ -180,7 +181,8 @@ class Brains:
         await mind.ready()
         await mind.lower(run, None)
         kept = None if isinstance(mind.journal, WithoutText) else mind.journal
-        return Desk(mind.model, mind.lead, mind.worker, f"{run}/calls", mind.purse(run), kept)
+        purse = (*mind.purse(run), Account(account))
+        return Desk(mind.model, mind.lead, mind.worker, f"{run}/calls", purse, kept)
 
     def composer(self, who: Compose, desk: Desk | None) -> ModelComposer | None:
         """The composer with a mind; None where rules write, or a host."""

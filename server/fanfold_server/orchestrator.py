@@ -22,6 +22,7 @@ from uuid import uuid4
 
 import anyio
 
+from fanfold_server.ahead import Ahead
 from fanfold_server.brains import Brains, Compose
 from fanfold_server.dispatch.attempt import Attempt
 from fanfold_server.dispatch.events import Told
@@ -212,6 +213,7 @@ class Orchestrator:
         max_usd: float | None = None,
         policy: Policy | None = None,
         detach: bool = False,
+        question: str | None = None,
     ) -> Run:
         """Start the plan's workers or go on waiting for them; the run as it then stands.
 
@@ -219,7 +221,8 @@ class Orchestrator:
         repeated until the run is done. `told` hears of what happens while this call waits. Without `submissions` it
         does not wait for those once all other work has ended. `max_usd` holds the run to less than the ceiling, and
         `policy` to less than the orchestrator's own. With `detach` the work is done in a process of its own, which
-        goes on when this one ends. A run that is done answers at once.
+        goes on when this one ends. With a `question` that a report will be asked for ("" for the task's own), prose is
+        read for it as it comes in. A run that is done answers at once.
 
         Raises:
             UnknownNameError: if there is no such plan.
@@ -239,6 +242,8 @@ class Orchestrator:
         if retry and run not in self._untold and not self._jobs.going(run):
             await self.runs.retry(plan)
             self._untold.add(run)
+        if question is not None:
+            self._read_ahead(plan, question or plan.task.task, self._brains.writer(""))
         going = (RunState.running, RunState.waiting) if submissions else (RunState.running,)
         with self.running.heard(run, told):
             go_on = self.running.go_on_apart if detach else self.running.go_on
@@ -376,8 +381,11 @@ class Orchestrator:
             raise InputError(msg, field="max_chars", remedy="Leave it out for a report of 8,000 characters.")
         plan = await self.runs.plan(run_id)
         deadline = anyio.current_time() + wait if wait is not None else None
+        asked = question or plan.task.task
         with anyio.move_on_after(wait) as waiting:
-            await until(partial(self.running.at_rest, plan, RunState.running), POLL_SECONDS)
+            if not await self.running.at_rest(plan, RunState.running):
+                self._read_ahead(plan, asked, writer)
+                await until(partial(self.running.at_rest, plan, RunState.running), POLL_SECONDS)
         if waiting.cancelled_caught:
             return None
         attempts = await self.runs.attempts(plan)
@@ -387,13 +395,23 @@ class Orchestrator:
             raise CannotDoError(msg, field="run_id", remedy=f"Call dispatch with plan_id {plan.id}, or submit first.")
         if not any(result.usable for result in results.values()):
             raise unusable(await self.view(plan), results)
-        asked = question or plan.task.task
         report_id = "s-" + digest(run_of(plan.id), asked, str((max_chars, writer)), self._where, _stand(results))
         work = partial(
             self._report, report_id, asked, plan.subtasks, attempts, tuple(results.values()), max_chars, writer
         )
         left = max(0.0, deadline - anyio.current_time()) if deadline is not None else None
         return await self._result(f"reports/{report_id}", work, Report, left)
+
+    def _read_ahead(self, plan: Plan, question: str, writer: Compose) -> None:
+        """Read what is written before all of it is, in the background."""
+
+        async def reading() -> None:
+            run = run_of(plan.id)
+            desk = await self._brains.desk(writer, run, _account(run, question))
+            if desk and desk.journal:
+                await Ahead(self.runs, desk, self._aside).keep_reading(plan, question)
+
+        self._jobs.start(f"{run_of(plan.id)}/ahead/{digest(question, writer)}", reading)
 
     async def _report(
         self,
@@ -406,8 +424,8 @@ class Orchestrator:
         writer: Compose,
     ) -> str:
         run = attempts[0].run
-        desk = await self._brains.desk(writer, run)
-        before = (await self.journal.standing(run)).spent
+        account = _account(run, question)
+        desk = await self._brains.desk(writer, run, account)
         report = await synthesize(
             question,
             subtasks,
@@ -421,7 +439,7 @@ class Orchestrator:
             look=partial(seen_by, self.journal, attempts, aside=self._aside),
             sources=self._sources,
         )
-        usd = ((await self.journal.standing(run)).spent - before).usd
+        usd = (await self.journal.standing(account)).spent.usd
         # What a run's reports are, when it is pruned.
         await self.journal.record(f"{run}/reports/{report_id}", "{}")
         return report.model_copy(update={"id": report_id, "usd": usd}).model_dump_json()
@@ -484,6 +502,11 @@ def _taken(attempt: Attempt, claim: Done | Busy) -> SettledError:
         return SettledError(msg, field="subtask_id", remedy="Submit to another subtask, or dispatch with retry.")
     msg = f"A worker is at the subtask {attempt.subtask.id}."
     return SettledError(msg, field="subtask_id", remedy="Leave it to that worker, or try again in a moment.")
+
+
+def _account(run: str, question: str) -> str:
+    """What is spent on answering a question from a run."""
+    return f"{run}/answers/{digest(question)}"
 
 
 def _stand(results: Mapping[str, Result]) -> str:

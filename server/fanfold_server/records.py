@@ -281,13 +281,15 @@ class Conflict(Value):
     Attributes:
         subject, attribute: what they disagree on; the attribute is "" where claims contradict each other.
         sides: strongest first.
-        settled: why the first side is believed, or "" if it stays open.
+        settled: why the first side is believed, or how all sides hold; "" if it stays open.
+        compatible: whether all sides hold, as they speak of different versions, times or scopes.
     """
 
     subject: Line
     attribute: Annotated[str, StringConstraints(max_length=100)] = ""
     sides: tuple[Side, ...]
     settled: Prose = ""
+    compatible: bool = False
 
 
 class GapKind(StrEnum):
@@ -473,7 +475,8 @@ class Report(Value):
         entries: those whose claim stands in the markdown, ranked.
         conflicts, gaps, coverage: see their types.
         reliability: per worker, in plan order.
-        usd: what it cost, in US dollars.
+        usd: what fanfold's own models have cost to answer this question from this run, in US dollars: this report's
+            calls, and those of others about the same.
         attempts: comparisons, where several workers did the same subtask.
         remarks: what to know of how it came about: what a model could not do, and rules did instead.
         kinds: findings by kind, most first.

@@ -158,7 +158,9 @@ async def _reported(
     before = await fanfold.view(plan)
     async with watching(before, plan.task.task) as watched:
         try:
-            seen = await fanfold.dispatch(plan.id, retry=retry, told=watched.told, policy=policy)
+            seen = await fanfold.dispatch(
+                plan.id, retry=retry, told=watched.told, policy=policy, question=wanted.question
+            )
             report = await fanfold.synthesize(seen.id, question=wanted.question, max_chars=wanted.max_chars)
         except anyio.get_cancelled_exc_class():
             _stopped(await fanfold.ended_with(plan), wanted)

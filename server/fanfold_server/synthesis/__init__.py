@@ -2,8 +2,9 @@
 
 from .compose import Brief, Composed, Composer
 from .desk import Desk
+from .early import EarlyReader
 from .lead import ModelComposer
 from .synthesize import synthesize
 from .verify import verified
 
-__all__ = ["Brief", "Composed", "Composer", "Desk", "ModelComposer", "synthesize", "verified"]
+__all__ = ["Brief", "Composed", "Composer", "Desk", "EarlyReader", "ModelComposer", "synthesize", "verified"]

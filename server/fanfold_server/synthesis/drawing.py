@@ -95,11 +95,15 @@ class Reader:
         closing = f"<question>\n{_shortened(question, free // QUESTION)}\n</question>"
         return cls(desk, closing, answer, free - count(closing))
 
-    def requests(self, texts: Mapping[str, str]) -> list[tuple[Piece, ...]]:
-        """The pieces of all texts in order, as many together as one request may hold. Blocking."""
+    def requests(self, texts: Mapping[str, str], open_: tuple[Piece, ...] = ()) -> list[tuple[Piece, ...]]:
+        """The pieces of all texts in order, as many together as one request may hold. Blocking.
+
+        `open_` are the pieces of the last request of the texts before: it may have room for more.
+        """
         packed: list[list[Piece]] = []
         left = 0
-        for piece in _pieces(texts, min(PIECE_TOKENS, self.room - TAG_TOKENS) if self.room >= LEAST_TOKENS else 0):
+        most = min(PIECE_TOKENS, self.room - TAG_TOKENS) if self.room >= LEAST_TOKENS else 0
+        for piece in chain(open_, _pieces(texts, most)):
             taken = piece.tokens + TAG_TOKENS
             if taken > left:
                 packed.append([])
