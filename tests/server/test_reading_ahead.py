@@ -40,7 +40,7 @@ class Reader:
         began: when that was.
     """
 
-    draws: list[tuple[int, frozenset[str]]] = field(default_factory=list)
+    draws: list[tuple[int, frozenset[str]]] = field(default_factory=list[tuple[int, frozenset[str]]])
     began: float = 0.0
 
     async def answer(self, ask: Ask) -> Reply:
