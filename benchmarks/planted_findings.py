@@ -427,7 +427,8 @@ async def by_the_lead(field: Field, noted: Sequence[Noted]) -> str:
     for conflict in done.disputes.conflicts:
         pair = frozenset(one for side in conflict.sides for one in side.findings)
         if pair in right:
-            fates["open" if not conflict.settled else str(conflict.sides[0].findings == (right[pair],))] += 1
+            right_first = str(conflict.sides[0].findings == (right[pair],) and not conflict.compatible)
+            fates[right_first if conflict.settled else "open"] += 1
     return (
         f"simulated lead: {len(found.conflicts)} conflicts put to it in {len(asked)} requests; of those planted"
         f" {fates['True']} settled for the right side, {fates['False']} for the wrong one, {fates['open']} left open;"

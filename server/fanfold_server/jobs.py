@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
+from fanfold_workers.errors import unwrapped
 from fanfold_workers.journal import MAX_POLL_SECONDS
 
 
@@ -61,7 +62,7 @@ class Jobs:
         try:
             job.value = await work()
         except Exception as error:
-            job.error = error
+            job.error = unwrapped(error)
         finally:
             del self._going[key]
             job.done.set()

@@ -3,10 +3,11 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo
 
 from fanfold_workers.contract import (
     Count,
+    EffortClass,
     Evidence,
     Id,
     Line,
@@ -20,9 +21,24 @@ from fanfold_workers.contract import (
     Value,
     Verdict,
 )
+from fanfold_workers.errors import InputError
 
 MAX_SUBTASKS = 10_000
 MAX_TASK_CHARS = 100_000
+
+
+def _not_too_long(text: object, info: ValidationInfo) -> object:
+    """The text, if it is short enough: whoever hands in a document learns where documents go."""
+    if isinstance(text, str) and len(text) > MAX_TASK_CHARS:
+        field = info.field_name or "task"
+        msg = f"It has {len(text):,} characters, and may have {MAX_TASK_CHARS:,}."
+        remedy = "Say what you want to know; put material into files, make their folder a root, and name it in roots."
+        raise InputError(msg, field=field, remedy=remedy)
+    return text
+
+
+NotTooLong = BeforeValidator(_not_too_long)
+"""Refuses a text of more than MAX_TASK_CHARS with an InputError that names the field and the way out."""
 
 Seconds = Annotated[float, Field(ge=0)]
 Dollars = Annotated[float, Field(ge=0)]
@@ -34,6 +50,8 @@ class Draft(Value):
     Attributes:
         id: kept if given, else `s1`, `s2`, … by position.
         title, objective: one of the two may be left out.
+        done_when: what would make it done.
+        effort: `light` (one look, 1 to 3 tool calls), `normal` (3 to 10) or `deep` (more).
         places: `root` or `root:path`; defaults to the task's roots.
         tools: defaults to what its checks need, or to all file tools.
         checks: inspections that answer it without a model.
@@ -47,6 +65,8 @@ class Draft(Value):
     objective: Annotated[str, StringConstraints(strip_whitespace=True, max_length=8_000)] = ""
     boundaries: Prose = ""
     expected: Prose = ""
+    done_when: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = ""
+    effort: Annotated[EffortClass, Field(strict=False)] = EffortClass.normal
     item: Annotated[str, StringConstraints(max_length=1_000)] = ""
     places: Annotated[tuple[Place, ...], Field(max_length=500)] = ()
     tools: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
@@ -60,7 +80,7 @@ class Task(Value):
     """What somebody wants to know.
 
     Attributes:
-        task: the question or order, 1 to 100,000 characters that are not all blank.
+        task: the question or order, 1 to 100,000 characters that are not all blank; a longer one is an InputError.
         context: what a planner should know besides.
         items: the things to be looked at, one worker each (or a group).
         subtasks: the caller's own split; it is checked, priced and kept.
@@ -69,8 +89,10 @@ class Task(Value):
         max_workers: at most this many subtasks.
     """
 
-    task: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TASK_CHARS)]
-    context: Annotated[str, StringConstraints(max_length=MAX_TASK_CHARS)] = ""
+    task: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TASK_CHARS), NotTooLong
+    ]
+    context: Annotated[str, StringConstraints(max_length=MAX_TASK_CHARS), NotTooLong] = ""
     items: Annotated[tuple[Line, ...], Field(max_length=MAX_SUBTASKS)] = ()
     subtasks: Annotated[tuple[Draft, ...], Field(max_length=MAX_SUBTASKS)] = ()
     roots: Annotated[tuple[Place, ...], Field(max_length=500)] = ()
@@ -87,12 +109,21 @@ class Mode(StrEnum):
 
 
 class Problem(Value):
-    """Something wrong with a plan. An error keeps it from being dispatched; a warning does not."""
+    """Something wrong with a plan. An error keeps it from being dispatched; a warning does not.
+
+    Attributes:
+        level: see above.
+        field: where, as the caller spells it (`subtasks[0].places`).
+        problem: what is wrong; remedy: what to do about it.
+        code: which kind of problem it is, the same for as long as fanfold knows the kind; `planning.check` has a
+            table of them. "" in plans that were made before there were any.
+    """
 
     level: Literal["error", "warning"]
     field: Line
     problem: Annotated[str, StringConstraints(max_length=1_000)]
     remedy: Annotated[str, StringConstraints(max_length=1_000)] = ""
+    code: Annotated[str, StringConstraints(max_length=40)] = ""
 
 
 class Estimate(Value):
@@ -100,19 +131,25 @@ class Estimate(Value):
 
     Attributes:
         workers: subtasks.
-        seconds_low, seconds_high: wall time.
-        tokens_low, tokens_high: over all workers, of whoever does the work; 0 for the rules engine.
-        usd_low, usd_high: what fanfold itself will spend; 0 without a model of its own.
-        multiple: tokens_high over what one agent would use; 1 for the rules engine.
-        basis: what the figures rest on.
+        seconds_low, seconds_mid, seconds_high: wall time, from the first start to the last result; a report comes
+            on top. In each three `low` is p10, `mid` p50 and `high` p90: one run in ten comes out below `low`, and
+            one above `high`. `mid` is 0 in estimates that were made before there was one.
+        tokens_low, tokens_mid, tokens_high: of whoever does the work, planning and one report included where models
+            of fanfold's own do them; 0 for the rules engine.
+        usd_low, usd_mid, usd_high: what fanfold itself will spend; 0 without a model of its own.
+        multiple: tokens_mid over what one agent would use who did all of it; 1 for the rules engine.
+        basis: what the figures rest on: earlier runs here, assumptions, or both.
     """
 
     workers: Count
     seconds_low: Seconds = 0.0
+    seconds_mid: Seconds = 0.0
     seconds_high: Seconds = 0.0
     tokens_low: Count = 0
+    tokens_mid: Count = 0
     tokens_high: Count = 0
     usd_low: Dollars = 0.0
+    usd_mid: Dollars = 0.0
     usd_high: Dollars = 0.0
     multiple: Annotated[float, Field(ge=0)] = 1.0
     basis: Annotated[str, StringConstraints(max_length=1_000)] = ""
@@ -129,8 +166,15 @@ class Plan(Value):
         subtasks: in plan order; empty only with an error among the problems.
         assumptions: what was taken for granted, with what was matched and how.
         problems: what the check found; the plan can be dispatched if none is an error.
-        estimate: the price.
+        estimate: the price of what is left to do.
         engine: who drew it up: `rules`, `host`, or `model:<id>`.
+        version: 1 for a plan of a task; a plan that was changed, or that follows a run up, is one more than it.
+        revises: the plan that it is a changed version of.
+        follows: the run of which it does what was left open.
+        kept: ids of subtasks whose Results of that run, or of that plan's, stand; they are not done again.
+        rests: of each subtask that finishes what another one left, the other's id.
+        reach: files and bytes that each subtask's worker may read, in plan order, as counted when it was planned;
+            later estimates rest on it. Empty in plans of old.
     """
 
     id: Id
@@ -142,6 +186,12 @@ class Plan(Value):
     problems: tuple[Problem, ...] = ()
     estimate: Estimate
     engine: Annotated[str, StringConstraints(max_length=100)] = "rules"
+    version: Annotated[int, Field(ge=1)] = 1
+    revises: Id | None = None
+    follows: Id | None = None
+    kept: Annotated[tuple[Id, ...], Field(max_length=MAX_SUBTASKS)] = ()
+    rests: dict[Id, Id] = Field(default_factory=dict[str, str])
+    reach: Annotated[tuple[tuple[Count, Count], ...], Field(max_length=MAX_SUBTASKS)] = ()
 
     @property
     def ready(self) -> bool:
@@ -326,7 +376,8 @@ class Entry(Value):
     """A ranked group of findings about one subject, as the report shows it.
 
     Attributes:
-        rank: 1 for the first.
+        rank: its place by score among all that was found, 1 for the first, also where only some of them stand in the
+            report: a number that is skipped is an entry that was left out, or folded into another.
         subject: what it is about.
         kind: of the leading finding.
         claim: the leading claim; `also` has those joined to it and who uses it, each ending in a `[finding id]`.
@@ -388,6 +439,7 @@ class Reliability(Value):
         findings: how many it returned (drawn ones left out).
         verified: share of its checkable quotes that stand in their sources; None if none could be checked.
         examined: share of its scope that it looked at; None if it does not say.
+        primary: share of its quotes of web pages that are from primary sources; None if it quotes no page.
         weight: what its findings' scores are multiplied with.
     """
 
@@ -396,6 +448,7 @@ class Reliability(Value):
     findings: Count = 0
     verified: Share | None = None
     examined: Share | None = None
+    primary: Share | None = None
     weight: Share
 
 

@@ -156,7 +156,7 @@ async def test_a_folder_keeps_the_first_that_it_may_and_merges_what_says_the_sam
 # -- writes ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("max_chars", "least", "most"), [(4_000, 65, 80), (8_000, 130, 160)])
+@pytest.mark.parametrize(("max_chars", "least", "most"), [(4_000, 65, 90), (8_000, 130, 170)])
 async def test_a_writer_cites_as_many_findings_as_there_is_room_for(max_chars: int, least: int, most: int):
     writer = Minds(Knowledge())
     findings = [Finding(subject=claim[:8].strip(), claim=claim) for claim in PUMPS]

@@ -52,6 +52,23 @@ class Status(StrEnum):
     skipped = "skipped"
 
 
+class EffortClass(StrEnum):
+    """How much work a subtask is taken to be, which may lower where its worker must stop, and never raises it.
+
+    light: one look, 1 to 3 tool calls. normal: 3 to 10. deep: more than 10.
+    """
+
+    light = "light"
+    normal = "normal"
+    deep = "deep"
+
+    @property
+    def meant(self) -> str:
+        """What a worker is told of it."""
+        looks = {"light": "one look, 1 to 3 tool calls", "normal": "3 to 10 tool calls, more if it takes them"}
+        return looks.get(self.value, "a thorough look, 10 tool calls and more")
+
+
 class Severity(StrEnum):
     """How much a finding matters, worst first."""
 
@@ -281,6 +298,8 @@ class Subtask(Value):
         objective: what to find out; the question a worker answers.
         boundaries: what others cover, or what to leave alone.
         expected: the form of a good answer.
+        done_when: what would make it done, "" if that is not said.
+        effort: how much work it is taken to be.
         item: the item of the task it stands for, "" if none.
         checks: inspections by name that answer it without a model; empty if it takes a mind.
         scope: what the worker may touch.
@@ -295,6 +314,8 @@ class Subtask(Value):
     objective: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8_000)]
     boundaries: Prose = ""
     expected: Prose = ""
+    done_when: Annotated[str, StringConstraints(max_length=2_000)] = ""
+    effort: Annotated[EffortClass, Field(strict=False)] = EffortClass.normal
     item: Annotated[str, StringConstraints(max_length=1_000)] = ""
     checks: Annotated[tuple[Id, ...], Field(max_length=50)] = ()
     scope: Scope = Scope()

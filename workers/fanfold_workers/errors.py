@@ -6,6 +6,7 @@ FanfoldError                what went wrong, in which field, and the remedy
 ├── UnknownNameError        a name (plan, run, subtask, root, tool, ref) that does not exist
 ├── ScopeError              a worker asked for a place or tool that its scope does not hold
 ├── CannotDoError           no engine at hand can do this task
+├── ApprovalNeededError     a person has to approve the plan before anything of it is started
 ├── SettledError            the subtask or run has ended already
 ├── NothingUsableError      a run has ended, and nothing in it can be built on
 ├── OverBudgetError         a call might cost more than is left
@@ -22,6 +23,9 @@ FanfoldError                what went wrong, in which field, and the remedy
 
 Bugs are every other exception. Failures of a worker are no exceptions at all: they are Results.
 """
+
+from collections.abc import Iterator
+from typing import cast
 
 from .accounts import MICROS, Amount, Full
 
@@ -55,6 +59,20 @@ class ScopeError(FanfoldError):
 
 class CannotDoError(FanfoldError):
     """Raised when no engine at hand can do the task; the remedies are named."""
+
+
+class ApprovalNeededError(FanfoldError):
+    """Raised when a plan goes beyond what a person lets pass unasked, and none has approved it. Nothing was started.
+
+    Attributes:
+        plan_id: the plan.
+        why: what of it goes beyond which setting, in a sentence or two.
+        command: what a person runs to approve it.
+    """
+
+    def __init__(self, problem: str, *, plan_id: str, why: str, command: str, remedy: str) -> None:
+        self.plan_id, self.why, self.command = plan_id, why, command
+        super().__init__(problem, field="plan_id", remedy=remedy)
 
 
 class SettledError(FanfoldError):
@@ -153,3 +171,20 @@ class NewerJournalError(JournalError):
 
 
 MAX_ERROR_CHARS = 3_900
+
+
+def unwrapped(error: Exception) -> Exception:
+    """The first error that task groups have wrapped, where all of them are for a caller; else the error as it is.
+
+    A group of FanfoldErrors would pass for a bug, and a group with a bug in it is one.
+    """
+    errors = list(_leaves(error))
+    return errors[0] if all(isinstance(one, FanfoldError) for one in errors) else error
+
+
+def _leaves(error: Exception) -> Iterator[Exception]:
+    if not isinstance(error, ExceptionGroup):
+        yield error
+        return
+    for each in cast("ExceptionGroup[Exception]", error).exceptions:
+        yield from _leaves(each)

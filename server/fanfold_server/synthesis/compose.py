@@ -47,12 +47,14 @@ class Composed:
         shown: ids of the findings whose claim stands in it; an id nobody knows is refused.
         headline: the answer in a sentence or two, as far as the engine can give one.
         engine: who wrote it, where that is not the composer's own engine.
+        remarks: what to know of how it holds to what was found, a sentence each; they stand in the markdown too.
     """
 
     markdown: str
     shown: frozenset[str]
     headline: str = ""
     engine: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 class Composer(Protocol):

@@ -112,6 +112,10 @@ class Dispute:
         conflict = self.conflict.model_copy(update={"sides": sides, "settled": why})
         return replace(self, conflict=conflict, sides=tuple(self.sides[n] for n in order))
 
+    def holding(self, why: str) -> "Dispute":
+        """The same, settled for all sides: they speak of different things, and none of them loses by the others."""
+        return replace(self, conflict=self.conflict.model_copy(update={"settled": why, "compatible": True}))
+
 
 @dataclass(frozen=True, slots=True)
 class Disputes:
@@ -137,7 +141,8 @@ class Disputes:
     @property
     def lost(self) -> frozenset[str]:
         """Ids of findings on a side that is not believed."""
-        return frozenset(one for d in self.disputes if d.conflict.settled for one in d.ids(first=1))
+        decided = (d for d in self.disputes if d.conflict.settled and not d.conflict.compatible)
+        return frozenset(one for d in decided for one in d.ids(first=1))
 
 
 def _rank(dispute: Dispute) -> tuple[object, ...]:

@@ -5,29 +5,41 @@ about another question, asks again only what is different.
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from hashlib import blake2b
 from importlib.resources import files
 from string import Template
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
+import anyio
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from fanfold_workers.accounts import Account
+from fanfold_workers.errors import unwrapped
 from fanfold_workers.journal import Journal, once
 from fanfold_workers.models.catalog import Card
 from fanfold_workers.models.model import Ask, Model, Replied, Reply, Role, Said, Turn
 from fanfold_workers.models.tokens import count
 
+from .markdown import clean, cut
+
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
+R = TypeVar("R")
 
 TRIES = 2
 UNUSABLE = "unusable: "
 """How the record of a question begins that got no answer that can be used."""
 SAFETY = 1.25
 """Real tokens for each one counted, at worst: what is counted here is an estimate."""
+MAX_WHY_CHARS = 200
+"""Of a reason that a remark gives: with our own words around it the remark has at most 300."""
+
+# An underscore within a word and a sharp before a figure are no markup, and stand in names that remedies need.
+_MARKUP = re.compile(r"[\\*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_])|(?<!\w)#+(?!\w)|&(?=#?\w+;)")
 
 
 def _text(given: object) -> str:
@@ -53,11 +65,13 @@ class Unusable:
         problem: why, as the model was told.
         cut: whether it broke off at its greatest length: ask about less.
         refused: whether the model refused.
+        text: what it said: of an answer that broke off, all up to there. Records of old have none.
     """
 
     problem: str
     cut: bool = False
     refused: bool = False
+    text: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +146,16 @@ class Desk:
 
     async def _asked(self, question: Question[M]) -> str:
         turns: list[Turn] = [Said(question.said)]
-        why = Unusable("")
+        judged = Unusable("")
         for _ in range(TRIES):
             reply = await self._reply(question, turns)
-            why = _judged(reply, question)
-            if not why.problem:
+            judged = _judged(reply, question)
+            if not judged.problem:
                 return reply.text
-            if why.refused or (why.cut and not question.whole):
+            if judged.refused or (judged.cut and not question.whole):
                 break
-            turns += [Replied(reply.content), Said(prompt("again").substitute(problem=why.problem))]
-        return UNUSABLE + json.dumps(asdict(why))
+            turns += [Replied(reply.content), Said(prompt("again").substitute(problem=judged.problem))]
+        return UNUSABLE + json.dumps(asdict(judged))
 
     async def _reply(self, question: Question[M], turns: list[Turn]) -> Reply:
         ask = Ask(
@@ -168,15 +182,17 @@ class Desk:
 def _judged(reply: Reply, question: Question[M]) -> Unusable:
     """What keeps a reply from being used; no problem if nothing does."""
     if reply.stop in {"max_tokens", "model_context_window_exceeded"}:
-        return Unusable("it broke off at its greatest length", cut=True)
+        return Unusable("it broke off at its greatest length", cut=True, text=reply.text)
     if reply.stop == "refusal":
-        return Unusable(" ".join(reply.text.split())[:300] or "it does not say why", refused=True)
+        return Unusable(reason_of(reply.text) or "it does not say why", refused=True, text=reply.text)
     try:
         value = question.kind.model_validate_json(reply.text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        return Unusable(f"{'.'.join(str(part) for part in first['loc']) or 'answer'}: {first['msg']}")
-    return Unusable(question.check(value))
+        problem = f"{'.'.join(str(part) for part in first['loc']) or 'answer'}: {first['msg']}"
+        return Unusable(problem, text=reply.text)
+    problem = question.check(value)
+    return Unusable(problem, text=reply.text if problem else "")
 
 
 def _read(value: str, question: Question[M]) -> M | Unusable:
@@ -193,3 +209,26 @@ Name = Literal["again", "compose", "draw", "fold", "settle", "write"]
 def prompt(name: Name) -> Template:
     """The prompt of that name."""
     return Template((files("fanfold_server.synthesis") / "prompts" / f"{name}.md").read_text("utf-8").strip())
+
+
+def reason_of(text: str) -> str:
+    """What a model or a server gives as its reason, for a remark: one short line without markup or hidden characters.
+
+    Markup goes, rather than being escaped: whoever prints a remark escapes it, and a person may read it as it is.
+    """
+    return cut(clean(_MARKUP.sub("", clean(text).replace("`", "'"))), MAX_WHY_CHARS)
+
+
+async def every(work: Callable[[T], Coroutine[Any, Any, R]], those: Iterable[T]) -> list[R]:
+    """What the work makes of each, all at once, in order.
+
+    Raises:
+        FanfoldError: the first, as itself, where nothing else went wrong: a group of them would pass for a bug.
+        ExceptionGroup: of bugs.
+    """
+    try:
+        return await anyio.amap(work, those)
+    except ExceptionGroup as group:
+        if (error := unwrapped(group)) is group:
+            raise
+        raise error from group

@@ -2,25 +2,25 @@
 
 Texts are cut into pieces, pieces packed in order into requests, and each piece is read once. A finding stands where
 its quote stands; what stands nowhere is left out. Pieces that the model could not read are drawn from by rules, and
-so is one sentence of a text in which it saw nothing: no text can talk it out of reading another.
+so is one sentence of a text in which it saw nothing: no text can talk it out of reading another. Of an answer that
+broke off what is whole is kept, and the pieces it did not reach are read again; of pieces that the model refuses, all
+but those that it refuses by themselves.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
-
-import anyio
 
 from fanfold_workers.aside import Aside, stop_if_abandoned
 from fanfold_workers.errors import ModelError, OverBudgetError, TooLongError
 from fanfold_workers.models.tokens import count
 from fanfold_workers.tools.legible import in_line, legible
 
-from .desk import SAFETY, Desk, Question, Unusable, prompt
-from .draws import Draws, Heard, Piece, Reading, place_of
+from .desk import SAFETY, Desk, Question, Unusable, every, prompt
+from .draws import Draws, Heard, Piece, Reading, place_of, reached, salvaged
 from .hits import Gathering
 from .sentences import halves, pieces
 
@@ -36,6 +36,11 @@ LEAST_TOKENS = 1_000
 MAX_ANSWER, MIN_ANSWER, ANSWER = 12_000, 1_500, 4
 """Tokens of the longest answer; what the shortest piece is given; and the part of a small window that it may take
 (one in so many). No answer may be longer than what it is drawn from: one that runs on costs no more than that."""
+SEARCH = 24
+"""Requests made to find what a model refuses in one, at most: 11 halvings find one piece of the 1,800 that a request
+holds where all are short, two requests each; two pieces of the 24 it holds where all are long are found in 18."""
+LOT = 4
+"""Where as many parts were all refused it is not a piece that the model refuses, and it is asked no further."""
 QUESTION = 32
 """The part of a request that the question may take (one in so many); a longer one loses its middle."""
 
@@ -65,7 +70,7 @@ async def drawn_by_model(
     """
     reader = Reader.at(desk, question)
     requests = await aside(lambda: reader.requests(texts))
-    heard = await anyio.amap(reader.heard, requests)
+    heard = await every(reader.heard, requests)
     return await aside(lambda: Gathering(question, texts, max_chars, beside).reading([*chain.from_iterable(heard)]))
 
 
@@ -113,23 +118,44 @@ class Reader:
         return [tuple(each) for each in packed]
 
     async def heard(self, those: tuple[Piece, ...]) -> list[Heard]:
-        """What the model drew from the pieces; asked about fewer at a time where that is too much for it."""
+        """What the model drew from the pieces; asked about fewer at a time where it broke off or refused.
+
+        One level of parts after another: which of them are asked about must not depend on which answer comes first.
+        """
+        done: list[Heard] = []
+        waiting, left = [those], SEARCH
+        while waiting:
+            came = await every(self._answered, waiting)
+            lot = len(came) >= LOT and all(one.refused for one in came)
+            waiting = list[tuple[Piece, ...]]()
+            for one in came:
+                parts = one.parts
+                if one.refused:
+                    parts = [] if lot or len(parts) > left else parts
+                    left -= len(parts)
+                waiting += parts
+                done += [each for each in (one.read, None if parts else one.unread) if each]
+        return done
+
+    async def _answered(self, those: tuple[Piece, ...]) -> "_Answered":
+        """What the model says of these pieces at once."""
         if self.room < LEAST_TOKENS:
-            return [Heard(those, None, f"a window of {self.desk.room('worker'):,} tokens is too small to read in")]
+            return _unread(those, f"a window of {self.desk.room('worker'):,} tokens is too small to read in")
         try:
             answer = await self.desk.answer(self.asking(those))
         except TooLongError as error:
             answer = Unusable(error.problem, cut=True)
         except ModelError as error:
-            return [Heard(those, None, error.problem)]
+            return _unread(those, error.problem)
         except OverBudgetError as error:
             # What is left differs from call to call; what helps does not.
-            return [Heard(those, None, f"the next call might have cost more than is left. {error.remedy}")]
+            return _unread(those, f"the next call might have cost more than is left. {error.remedy}")
         if isinstance(answer, Draws):
-            return [Heard(those, answer.findings)]
-        if answer.cut and (parts := _parts(those)):
-            return [*chain.from_iterable(await anyio.amap(self.heard, parts))]
-        return [Heard(those, None, f"the model refused: {answer.problem}" if answer.refused else answer.problem)]
+            return _Answered(read=Heard(those, answer.findings))
+        if answer.refused:
+            parts = _parts(those) if len(those) > 1 else []
+            return replace(_unread(those, f"the model refused: {answer.problem}"), parts=parts, refused=True)
+        return _broken_off(those, answer) if answer.cut else _unread(those, answer.problem)
 
     def asking(self, those: tuple[Piece, ...]) -> Question[Draws]:
         """The question about these pieces."""
@@ -137,6 +163,42 @@ class Reader:
         answer = min(self.answer, max(MIN_ANSWER, sum(piece.tokens for piece in those)))
         check = partial(_strange, len(those))
         return Question("draw", Draws, prompt("draw").template, shown + self.closing, answer, check=check)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """What came of one request.
+
+    Attributes:
+        read: what was drawn.
+        unread: the pieces from which nothing more was drawn, where they are not asked about again.
+        parts: of those, what to ask about again.
+        refused: whether the model refused.
+    """
+
+    read: Heard | None = None
+    unread: Heard | None = None
+    parts: list[tuple[Piece, ...]] = field(default_factory=list[tuple[Piece, ...]])
+    refused: bool = False
+
+
+def _unread(those: tuple[Piece, ...], why: str) -> _Answered:
+    return _Answered(unread=Heard(those, None, why))
+
+
+def _broken_off(those: tuple[Piece, ...], answer: Unusable) -> _Answered:
+    """What an answer that broke off holds, and the pieces that it did not reach.
+
+    They are asked about together if they are half of those at most, else in halves: however little each answer
+    reaches, there are no more requests than if nothing were salvaged.
+    """
+    draws = salvaged(answer.text)
+    rest = those[reached(draws, len(those)) :]
+    return _Answered(
+        read=Heard(those, draws, broken=True) if draws else None,
+        unread=Heard(rest, None, answer.problem),
+        parts=[rest] if 2 * len(rest) <= len(those) else _parts(rest),
+    )
 
 
 def _strange(known: int, answer: Draws) -> str:

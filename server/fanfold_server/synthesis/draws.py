@@ -1,9 +1,12 @@
 """The form in which the worker model writes down what it draws from prose, and what that comes to."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import from_json
 
 from fanfold_workers.contract import Severity
 
@@ -78,11 +81,19 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What became of the pieces of one request: what was drawn from them, or why nothing could be."""
+    """What became of the pieces of one request: what was drawn from them, or why nothing could be.
+
+    Attributes:
+        pieces: those that were shown.
+        draws: None if none can be used.
+        why: why not.
+        broken: whether the draws are from an answer that broke off: some pieces were then asked about again.
+    """
 
     pieces: tuple[Piece, ...]
     draws: tuple[Draw, ...] | None
     why: str = ""
+    broken: bool = False
 
 
 def place_of(piece: str, known: int) -> int | None:
@@ -90,3 +101,28 @@ def place_of(piece: str, known: int) -> int | None:
     number = piece.strip("<>/[] ").casefold().removeprefix("p")
     known_form = number.isascii() and number.isdigit() and len(number) < 10
     return int(number) - 1 if known_form and 0 < int(number) <= known else None
+
+
+def salvaged(text: str) -> tuple[Draw, ...]:
+    """What stands complete in an answer that broke off; not the last in it, which may have been cut."""
+    try:
+        answer = from_json(text, allow_partial=True)
+    except ValueError:
+        return ()
+    found = cast("dict[str, Any]", answer).get("findings") if isinstance(answer, dict) else None
+    return tuple(_well_formed(cast("list[object]", found)[:-1])) if isinstance(found, list) else ()
+
+
+def _well_formed(found: Iterable[object]) -> Iterator[Draw]:
+    for one in found:
+        with suppress(ValidationError):
+            yield Draw.model_validate(one)
+
+
+def reached(draws: Iterable[Draw], known: int) -> int:
+    """The number, from 0, of the last piece that is named, of so many; 0 unless they were gone through in order.
+
+    A model that does not keep to the order may have left out any piece before that one.
+    """
+    named = [place for draw in draws if (place := place_of(draw.piece, known)) is not None]
+    return named[-1] if named and named == sorted(named) else 0

@@ -11,15 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-import anyio
-
 from fanfold_server.records import Entry
 from fanfold_workers.aside import Aside
 from fanfold_workers.errors import ModelError, OverBudgetError, TooLongError
-from fanfold_workers.tools.legible import in_line
 
 from .carried import Item, fitting, items_of, tokens_of
-from .desk import Desk, Unusable
+from .desk import Desk, Unusable, every, reason_of
 from .groups import Form, Part, kept_of
 from .markdown import counted
 from .sheets import note_tokens
@@ -110,7 +107,7 @@ class _Fold:
         done: list[Part] = []
         waiting = await self.aside(lambda: self.form.parts(items, ratio))
         for split in range(SPLITS + 1):
-            heard = await anyio.amap(self._heard, waiting)
+            heard = await every(self._heard, waiting)
             last = bool(self.stopped) or split == SPLITS
             done += [part for part in heard if last or not part.long]
             long = [part for part in heard if part.long]
@@ -130,16 +127,16 @@ class _Fold:
         try:
             answer = await self.form.desk.answer(part.question)
         except TooLongError as error:
-            return replace(part, why=error.problem, long=True)
+            return replace(part, why=reason_of(error.problem), long=True)
         except ModelError as error:
-            return replace(part, why=error.problem)
+            return replace(part, why=reason_of(error.problem))
         except OverBudgetError as error:
             # What is left differs from call to call; what helps does not.
             self.stopped = f"the next call might have cost more than is left. {error.remedy}"
             return replace(part, why=self.stopped)
         if isinstance(answer, Unusable):
             told = "the model refused" if answer.refused else "the model gave no usable answer"
-            return replace(part, why=f"{told}: {in_line(answer.problem)}", long=answer.cut)
+            return replace(part, why=f"{told}: {reason_of(answer.problem)}", long=answer.cut)
         return replace(part, answer=answer)
 
     def _survivors(self, parts: Sequence[Part], most: int) -> list[Item]:

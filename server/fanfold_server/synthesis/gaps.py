@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from fanfold_server.records import Gap, GapKind
 from fanfold_workers.contract import Result, Status, Subtask
@@ -13,15 +14,20 @@ MAX_GAPS = 5_000
 """Gaps of different words a report keeps."""
 
 
-def gaps(subtasks: Sequence[Subtask], results: Sequence[Result]) -> tuple[Gap, ...]:
+def gaps(
+    subtasks: Sequence[Subtask], results: Sequence[Result], rests: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Gap, ...]:
     """All gaps, those of whole subtasks first, each in plan order.
 
-    The same words from several subtasks become one gap; a number they begin with is added up.
+    What a subtask left is told by whoever finished it, once that gave something usable: `rests` says who finishes
+    whom. The same words from several subtasks become one gap; a number they begin with is added up.
     """
     came = {result.subtask: result for result in results}
     titles = {subtask.id: subtask.title for subtask in subtasks}
     found: dict[tuple[GapKind, str], list[tuple[int, str]]] = {}
-    for kind, subtask, gap in (*_missing(subtasks, came), *_of_results(results, titles)):
+    finished = {other for rest, other in rests.items() if rest in came and came[rest].usable}
+    speaking = [result for result in results if result.subtask not in finished]
+    for kind, subtask, gap in (*_missing(subtasks, came), *_of_results(speaking, titles)):
         number, words = _parted(cut(clean(gap), 2_500))
         found.setdefault((kind, words), []).append((number, subtask))
     order = list(GapKind)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from fanfold_server.records import Span
@@ -10,6 +10,7 @@ from fanfold_workers.aside import stop_if_abandoned
 from fanfold_workers.contract import Evidence, Finding, Severity, Verdict
 from fanfold_workers.tools.legible import in_line
 
+from .desk import reason_of
 from .draws import Draw, Heard, Reading
 from .shelf import MAX_QUOTE_CHARS, Place, Shelf
 from .texts import BESIDE, KIND, MAX_SPANS, Drawn, drawn
@@ -22,11 +23,18 @@ _SOMETHING = re.compile(r"[^\W_]")
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A finding, and which characters of its text it quotes."""
+    """A finding, and which characters of its text it quotes.
+
+    Attributes:
+        start, end: of the quote.
+        finding: what is said.
+        broken: the number, from 1, of the answer that it is from, if that one broke off; else 0.
+    """
 
     start: int
     end: int
     finding: Finding
+    broken: int = 0
 
 
 @dataclass
@@ -51,8 +59,8 @@ class Gathering:
     def reading(self, heard: Sequence[Heard]) -> Reading:
         """The reading. Blocking: about a second for each 3 MB that rules draw from, or 5,000 quotes."""
         self.hits = {name: [] for name in self.texts}
-        for one in heard:
-            self._look_up(one)
+        for number, one in enumerate(heard, 1):
+            self._look_up(one, number if one.broken else 0)
         unread = [one for one in heard if one.draws is None]
         self._draw_unread(unread)
         silent = self._draw_silent({piece.name for one in unread for piece in one.pieces})
@@ -65,7 +73,7 @@ class Gathering:
             tuple(self._remarks(unread, silent)),
         )
 
-    def _look_up(self, heard: Heard) -> None:
+    def _look_up(self, heard: Heard, broken: int) -> None:
         shelf = Shelf(heard.pieces)
         for draw in heard.draws or ():
             stop_if_abandoned()
@@ -76,7 +84,7 @@ class Gathering:
                 self.nowhere += 1
                 continue
             self.altered += place.altered
-            self.hits[shelf.pieces[place.number].name].append(hit)
+            self.hits[shelf.pieces[place.number].name].append(replace(hit, broken=broken))
 
     def _hit(self, draw: Draw, place: Place, shelf: Shelf) -> Hit | None:
         """The finding; its claim gives way to the quote where the text does not bear it out."""
@@ -105,7 +113,9 @@ class Gathering:
     def _draw_unread(self, unread: Iterable[Heard]) -> None:
         """Draw by rules from what the model could not read, neighbouring pieces together."""
         stretches: list[tuple[str, int, int]] = []
-        for piece in chain.from_iterable(one.pieces for one in unread):
+        order = {name: n for n, name in enumerate(self.texts)}
+        pieces = chain.from_iterable(one.pieces for one in unread)
+        for piece in sorted(pieces, key=lambda piece: (order[piece.name], piece.start)):
             name, start, end = stretches[-1] if stretches else ("", 0, -1)
             if (name, end) == (piece.name, piece.start):
                 stretches[-1] = (name, start, piece.end)
@@ -129,11 +139,13 @@ class Gathering:
         texts = {str(n): self.texts[name][start:end] for n, (name, start, end) in enumerate(stretches)}
         less = frozenset(str(n) for n, (name, _, _) in enumerate(stretches) if name in beside | self.beside)
         came = drawn(self.question, texts, max_chars=self.max_chars, beside=less)
-        for n, (name, start, _) in enumerate(stretches):
+        for n, (name, start, stop) in enumerate(stretches):
+            quoted = [hit for hit in self.hits[name] if hit.start < stop and start < hit.end]
             for span in came.spans[str(n)]:
-                if span.finding and int(span.finding) <= most:
+                at, end = start + span.start, start + span.end
+                told = any(hit.start < end and at < hit.end for hit in quoted)
+                if span.finding and int(span.finding) <= most and not told:
                     finding = came.findings[str(n)][int(span.finding) - 1]
-                    at, end = start + span.start, start + span.end
                     self.hits[name].append(_quoting(finding, name, at, end, self.texts[name][at:end]))
 
     def _remarks(self, unread: Sequence[Heard], silent: int) -> Iterator[str]:
@@ -143,10 +155,11 @@ class Gathering:
             yield f"{self.altered:,} of {self.quotes:,} quotes were put right by what the text says."
         chars: dict[str, int] = {}
         for one in unread:
-            why = one.why if one.why in chars or len(chars) < MAX_REASONS else "of other failures"
-            chars[why] = chars.get(why, 0) + sum(len(piece.text) for piece in one.pieces)
-        for why, length in chars.items():
-            yield f"{length:,} characters were drawn from by rules: {_line(why, 300).rstrip('.')}."
+            told = reason_of(one.why)
+            told = told if told in chars or len(chars) < MAX_REASONS else "of other failures"
+            chars[told] = chars.get(told, 0) + sum(len(piece.text) for piece in one.pieces)
+        for told, length in chars.items():
+            yield f"{length:,} characters were drawn from by rules: {told.rstrip('.')}."
         if silent:
             which, whose = ("a text", "it") if silent == 1 else (f"{silent:,} texts", "each")
             yield f"The model drew nothing from {which}; rules drew one sentence of {whose}."
@@ -171,19 +184,27 @@ def _quoting(finding: Finding, name: str, start: int, end: int, quote: str) -> H
 
 
 def _distinct(hits: Iterable[Hit]) -> list[Hit]:
-    """In the order of the text, the surest first of those with the same quote; each fact of a quote once."""
+    """In the order of the text, the surest first of those with the same quote; each fact of a quote once.
+
+    What is from an answer that broke off comes after what is from a whole one.
+    """
     kept: list[Hit] = []
-    for hit in sorted(hits, key=lambda h: (h.start, h.end, -h.finding.confidence)):
+    for hit in sorted(hits, key=lambda h: (h.start, h.end, h.broken, -h.finding.confidence)):
         beside = [one for one in kept[-20:] if (one.start, one.end) == (hit.start, hit.end)]
-        if not any(_same(one.finding, hit.finding) for one in beside):
+        if not any(_same(one, hit) for one in beside):
             kept.append(hit)
     return kept
 
 
-def _same(one: Finding, other: Finding) -> bool:
+def _same(kept: Hit, hit: Hit) -> bool:
+    """Whether a fact of a quote is there already; asked again, a model says the same in other words."""
+    one, other = kept.finding, hit.finding
     if (one.attribute.casefold(), one.value.casefold()) != (other.attribute.casefold(), other.value.casefold()):
         return False
-    return one.subject.casefold() == other.subject.casefold() or one.claim.casefold() == other.claim.casefold()
+    again = kept.broken != hit.broken
+    return (
+        again or one.subject.casefold() == other.subject.casefold() or one.claim.casefold() == other.claim.casefold()
+    )
 
 
 def _spans(name: str, length: int, hits: Sequence[Hit]) -> Iterator[Span]:

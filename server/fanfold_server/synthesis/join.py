@@ -242,7 +242,7 @@ def joined(
         about[key] = _gathered(sorted(those, key=lambda c: (-_score(c), c.lead.order)))
     context = [use for use in uses if not _meets(use, about)]
     groups = [_group(gathering, used, lost, open_) for those in about.values() for gathering in those]
-    return sorted(groups, key=lambda g: (-g.score, g.lead.lead.key, g.lead.lead.order)), context
+    return sorted(groups, key=lambda g: (-g.score, g.lead.lead.order)), context
 
 
 def _score(claim: Claim) -> float:

@@ -29,8 +29,9 @@ def place_of(evidence: Evidence) -> str:
 
 
 def ranked(groups: Sequence[Group], open_: frozenset[str], lost: frozenset[str]) -> list[Entry]:
-    """The entries of the groups, in their order."""
-    return [_entry(rank, group, open_, lost) for rank, group in enumerate(groups, 1)]
+    """The entries of the groups, the best first; where scores are equal, in plan order of what leads them."""
+    order = sorted(groups, key=lambda group: (-group.score, group.lead.lead.order))
+    return [_entry(rank, group, open_, lost) for rank, group in enumerate(order, 1)]
 
 
 def _entry(rank: int, group: Group, open_: frozenset[str], lost: frozenset[str]) -> Entry:

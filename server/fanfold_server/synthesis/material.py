@@ -58,6 +58,7 @@ class Material:
         disputed: the conflicts, with what a model settled of them.
         groups, context: what the findings join to, ranked; and uses of things nobody says anything about.
         max_chars: the size of the report.
+        rests: who finishes whom; see `gaps`.
     """
 
     question: str
@@ -66,6 +67,7 @@ class Material:
     groups: tuple[Group, ...]
     context: tuple[Claim, ...]
     max_chars: int
+    rests: Mapping[str, str]
 
     def id(self, max_chars: int, engine: str) -> str:
         """The report's id."""
@@ -92,7 +94,7 @@ class Material:
             question=self.question[:MAX_QUESTION_CHARS],
             entries=tuple(ranked(self.groups, self.disputed.open, self.disputed.lost)),
             conflicts=self.disputed.conflicts,
-            gaps=gaps(self.known.subtasks, self.known.results),
+            gaps=gaps(self.known.subtasks, self.known.results, self.rests),
             reliability=tuple(self.known.trust.values()),
             coverage=covered(ledger, self.known.noted, self.known.results),
             ledger=ledger,
@@ -122,7 +124,7 @@ def weighed(
     subtasks: Sequence[Subtask], results: Sequence[Result], found: Drawn, sources: Mapping[str, str]
 ) -> Weighed:
     """What each finding weighs, and which cannot all be true. Blocking."""
-    trust = {result.subtask: reliability(result) for result in results}
+    trust = {result.subtask: reliability(result, own=sources) for result in results}
     items = {subtask.id: subtask.item for subtask in subtasks}
     leans = {subtask.id: subtask.depends_on for subtask in subtasks}
     noted = tuple(_noted(results, found, trust, items, sources, leans))
@@ -137,7 +139,9 @@ def weighed(
     )
 
 
-def gathered(question: str, known: Weighed, disputed: Disputes, max_chars: int) -> Material:
+def gathered(
+    question: str, known: Weighed, disputed: Disputes, max_chars: int, rests: Mapping[str, str] = MappingProxyType({})
+) -> Material:
     """The findings joined, once it is known which of them to believe. Blocking."""
     supported = [one for one in known.noted if not unsupported(one.finding)]
     groups, context = joined(merged(supported), disputed.lost, disputed.open)
@@ -148,6 +152,7 @@ def gathered(question: str, known: Weighed, disputed: Disputes, max_chars: int) 
         groups=tuple(groups),
         context=tuple(context),
         max_chars=max_chars,
+        rests=rests,
     )
 
 

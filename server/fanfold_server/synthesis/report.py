@@ -186,7 +186,8 @@ def _conflict(conflict: Conflict) -> str:
     if conflict.attribute:
         about += f", {inline(conflict.attribute)}"
     sides = "; or ".join(_side(side) for side in conflict.sides[:4])
-    end = f" *Settled for the first:* {inline(conflict.settled, 300)}" if conflict.settled else " *Open.*"
+    how = "Settled, all hold" if conflict.compatible else "Settled for the first"
+    end = f" *{how}:* {inline(conflict.settled, 300)}" if conflict.settled else " *Open.*"
     return f"- {about}: {sides}.{end}"
 
 
@@ -274,6 +275,7 @@ def _workers(brief: Brief, room: int) -> str:
 def tail_of(brief: Brief, engine: str) -> list[str]:
     """How far the report can be trusted, and who wrote it: lines by importance, each able to stand alone."""
     lines = ["---", _quotes(brief), _ledgered(brief), _examined(brief), _reliable(brief.reliability)]
+    lines.append(_primary(brief.reliability))
     told = [f"{inline(remark, 300)}  " for remark in brief.remarks]
     return [*(line for line in lines if line), *told, f"Engine: {engine}."]
 
@@ -314,3 +316,16 @@ def _reliable(workers: Sequence[Reliability]) -> str:
     weakest = min(workers, key=lambda one: (one.weight, one.subtask))
     least = f"; least reliable: {weakest.subtask} (weight {weakest.weight:.2f})" if weakest.weight < 0.8 else ""
     return f"Workers: {ended}{least}.  "
+
+
+def _primary(workers: Sequence[Reliability]) -> str:
+    """How far workers went to primary sources, where any quoted pages."""
+    known = [(one.primary, one.subtask) for one in workers if one.primary is not None]
+    if not known:
+        return ""
+    least, who = min(known)
+    if len(known) == 1:
+        return f"Primary sources: {least:.0%} of the pages that {who} quotes.  "
+    most, _ = max(known)
+    shares = f"{least:.0%}" if least == most else f"{least:.0%} ({who}) to {most:.0%}"
+    return f"Primary sources: {shares} of the pages that each of {len(known):,} workers quotes.  "

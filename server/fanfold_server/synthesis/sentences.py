@@ -86,7 +86,9 @@ def _block(text: str, start: int, end: int, *, heading: bool = False, code: bool
 def _sentences(text: str, start: int, end: int) -> Iterator[Stretch]:
     at = start
     for match in _END.finditer(text, start, end):
-        if match.end() <= at or _SHORT.search(text, max(at - 1, match.start() - 8, 0), match.start() + 1):
+        if match.end() <= at:
+            continue
+        if text[match.start()] == "." and _SHORT.search(text, max(at - 1, match.start() - 8, 0), match.start() + 1):
             continue
         yield from _bounded(text, at, match.end())
         at = match.end()

@@ -1,7 +1,8 @@
 """Conflicts that no rule settles are put to the lead, with the claims and the quotes of all sides in view.
 
-What it may say is which of the sides it was shown is right, and why; anything else is asked for once more, then the
-conflict stays open. No words of a worker or a source can add a side, take one away, or move a finding.
+What it may say is which of the sides it was shown is right, or that all of them are, and why; anything else is asked
+for once more, then the conflict stays open. No words of a worker or a source can add a side, take one away, or move a
+finding.
 """
 
 import re
@@ -11,7 +12,6 @@ from functools import partial
 from itertools import chain
 from typing import Annotated
 
-import anyio
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from fanfold_server.records import Side
@@ -20,7 +20,7 @@ from fanfold_workers.contract import Evidence, Verdict
 from fanfold_workers.errors import ModelError, OverBudgetError, TooLongError
 
 from .conflicts import Dispute, Disputes
-from .desk import Desk, Question, Unusable, prompt
+from .desk import Desk, Question, Unusable, every, prompt, reason_of
 from .markdown import clean, counted, cut, shown
 from .weigh import Noted, unsupported
 
@@ -34,6 +34,8 @@ ANSWER_TOKENS, ANSWER_BASE = 200, 2_000
 """Tokens of an answer: for each conflict, and for thinking before the first."""
 MAX_REASON_CHARS = 600
 MAX_QUESTION_CHARS = 2_000
+BOTH = "both"
+"""In place of a side's letter: all of them hold."""
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _TAGS = re.compile(r"<(?=\W*(?:question|conflicts?)\b)", re.IGNORECASE)
@@ -46,7 +48,15 @@ _SAID = {
 }
 
 
-Folded = Annotated[str, AfterValidator(lambda text: text.strip().casefold().removeprefix("side "))]
+SIDE = "The letter of the side that is right; both if all hold, of different things; empty to leave it open."
+
+
+def _folded(text: str) -> str:
+    name = text.strip().casefold().removeprefix("side ")
+    return BOTH if name in {"all", "all sides", "both sides"} else name
+
+
+Folded = Annotated[str, AfterValidator(_folded)]
 
 
 class Settlement(BaseModel):
@@ -55,7 +65,7 @@ class Settlement(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     conflict: Annotated[Folded, Field(description="Which conflict, as c1.")]
-    side: Annotated[Folded, Field(description="The letter of the side that is right; empty to leave it open.")] = ""
+    side: Annotated[Folded, Field(description=SIDE)] = ""
     reason: Annotated[str, Field(description="What decided it, in one or two sentences.")]
 
 
@@ -129,6 +139,12 @@ class _Put:
         sides = zip(self.letters, self.dispute.sides, strict=False)
         return "".join(letter for letter, side in sides if _may_be_chosen(side))
 
+    @property
+    def may_be(self) -> tuple[str, ...]:
+        """What may be said of it; that all sides hold only where all are shown, and any may be chosen."""
+        every_side = len(self.choices) == len(self.dispute.sides)
+        return (*self.choices, BOTH) if every_side else (*self.choices,)
+
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
@@ -154,7 +170,7 @@ async def settled(desk: Desk, question: str, disputes: Disputes, *, aside: Aside
         n: disputes.disputes[n] for n in open_[:MAX_ASKED] if any(map(_may_be_chosen, disputes.disputes[n].sides))
     }
     requests, unfit = await aside(lambda: lead.requests(asked))
-    heard = await anyio.amap(lead.heard, requests)
+    heard = await every(lead.heard, requests)
     now = dict(enumerate(disputes.disputes)) | dict(chain.from_iterable(each.settled.items() for each in heard))
     ranked = await aside(lambda: Disputes.ranked(now.values()))
     return Settled(ranked, tuple(_remarks(desk, heard, unfit, len(open_) - MAX_ASKED)))
@@ -169,7 +185,8 @@ def _remarks(desk: Desk, heard: Sequence[_Heard], unfit: int, over: int) -> Iter
     problems = dict.fromkeys(each.problem for each in heard if each.problem)
     for problem in problems:
         count = sum(each.unasked for each in heard if each.problem == problem)
-        yield f"{counted(count, 'conflict')} stayed open, since the lead did not settle them: {problem.rstrip('.')}."
+        told = reason_of(problem).rstrip(".")
+        yield f"{counted(count, 'conflict')} stayed open, since the lead did not settle them: {told}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +233,7 @@ class Lead:
             said=f"{asked}\n<conflicts>\n{shown_}\n</conflicts>",
             max_tokens=most,
             role="lead",
-            check=partial(_strange, {alias: put.choices for alias, put in named.items()}),
+            check=partial(_strange, {alias: put.may_be for alias, put in named.items()}),
         )
 
     async def heard(self, those: Sequence[_Put]) -> _Heard:
@@ -235,19 +252,25 @@ class Lead:
             return _Heard(self._settled(those, answer), silent, "it said nothing of them" if silent else "")
         if answer.cut and len(those) > 1:
             half = len(those) // 2
-            return _together(await anyio.amap(self.heard, (those[:half], those[half:])))
+            return _together(await every(self.heard, (those[:half], those[half:])))
         return _Heard({}, len(those), answer.problem)
 
     def _settled(self, those: Sequence[_Put], answer: Settles) -> Mapping[int, Dispute]:
         by = self.desk.card("lead").model
         named = {f"c{n}": put for n, put in enumerate(those, 1)}
         return {
-            named[one.conflict].place: named[one.conflict].dispute.believing(
-                _LETTERS.index(one.side), f"settled by {by}: {cut(clean(one.reason), MAX_REASON_CHARS)}"
-            )
+            named[one.conflict].place: _decided(named[one.conflict].dispute, one, by)
             for one in answer.settlements
             if one.side
         }
+
+
+def _decided(dispute: Dispute, one: Settlement, by: str) -> Dispute:
+    reason = cut(clean(one.reason), MAX_REASON_CHARS)
+    if one.side == BOTH:
+        which = "both sides hold" if len(dispute.sides) == 2 else "all sides hold"
+        return dispute.holding(f"settled by {by}, {which}: {reason}")
+    return dispute.believing(_LETTERS.index(one.side), f"settled by {by}: {reason}")
 
 
 def _together(heard: Sequence[_Heard]) -> _Heard:
@@ -256,7 +279,7 @@ def _together(heard: Sequence[_Heard]) -> _Heard:
     return _Heard(settled, sum(each.unasked for each in heard), "; ".join(problems))
 
 
-def _strange(known: Mapping[str, str], answer: Settles) -> str:
+def _strange(known: Mapping[str, Sequence[str]], answer: Settles) -> str:
     """What is wrong with an answer: a conflict or side that was not shown, one twice, one without a reason."""
     seen = set[str]()
     for one in answer.settlements:
@@ -265,7 +288,7 @@ def _strange(known: Mapping[str, str], answer: Settles) -> str:
             return f"there is no conflict {name}: use c1 to c{len(known)}"
         if one.conflict in seen:
             return f"{name} is settled twice"
-        if one.side and (len(one.side) != 1 or one.side not in known[one.conflict]):
+        if one.side and one.side not in known[one.conflict]:
             choices = ", ".join(known[one.conflict])
             return f"{name} has no side {cut(clean(one.side), 20)} to choose: use {choices}, or leave it empty"
         if one.side and not clean(one.reason):

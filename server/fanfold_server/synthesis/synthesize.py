@@ -46,6 +46,7 @@ async def synthesize(
     desk: Desk | None = None,
     look: Look | None = None,
     sources: Mapping[str, str] = MappingProxyType({}),
+    rests: Mapping[str, str] = MappingProxyType({}),
 ) -> Report:
     """Join what the workers found into one cited report of at most `max_chars` characters.
 
@@ -61,6 +62,7 @@ async def synthesize(
         desk: models that draw findings from prose, settle what is open and fold what is too much; None for rules.
         look: finds what workers' tools and pages told them, for quotes that no root holds; None for nothing.
         sources: a person's own classes of sources, by domain; see `quality`.
+        rests: of each subtask that finishes what another left, the other's id.
 
     Raises:
         InputError: if there is nothing to synthesize, two results share an id, or max_chars is below 500.
@@ -71,7 +73,7 @@ async def synthesize(
     reading = await _read(question, verified, max_chars, desk, aside)
     known = await aside(lambda: weighed(subtasks, verified, reading.drawn, sources))
     disputed, remarks = await _settled(question, known, desk, aside)
-    material = await aside(lambda: gathered(question, known, disputed, max_chars))
+    material = await aside(lambda: gathered(question, known, disputed, max_chars, rests))
     brief = await aside(material.brief)
     fold = await _folded(question, brief, material, desk, aside)
     remarks = (*reading.remarks, *remarks, *fold.remarks)
@@ -166,6 +168,6 @@ def _report(material: Material, brief: Brief, composed: Composed, engine: str, f
         ledger=ledger,
         spans=spans,
         attempts=brief.attempts,
-        remarks=brief.remarks,
+        remarks=(*brief.remarks, *composed.remarks),
         max_chars=brief.max_chars,
     )

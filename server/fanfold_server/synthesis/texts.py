@@ -60,7 +60,7 @@ def drawn(question: str, texts: Mapping[str, str], *, max_chars: int, beside: fr
     """
     cut = {name: [s for s in stretches(text) if not (s.heading or s.code)] for name, text in texts.items()}
     prose = Prose(texts[name][s.start : s.end] for name, those in cut.items() for s in those)
-    asked = [token for token in dict.fromkeys(tokens(question)) if token not in STOP and len(token) > 2]
+    asked = prose.asked(token for token in tokens(question) if token not in STOP and len(token) > 2)
     most = max(MIN_SPANS, min(MAX_SPANS, max_chars // (CHARS_PER_SPAN * max(1, len(texts)))))
     chosen: dict[str, list[_Heard]] = {}
     first = 0
@@ -75,12 +75,12 @@ def drawn(question: str, texts: Mapping[str, str], *, max_chars: int, beside: fr
     return Drawn(findings, {name: _spans(name, text, chosen[name]) for name, text in texts.items()})
 
 
-def _heard(text: str, cut: Sequence[Stretch], first: int, prose: Prose, asked: Sequence[str]) -> Iterator[_Heard]:
+def _heard(
+    text: str, cut: Sequence[Stretch], first: int, prose: Prose, asked: Mapping[int, tuple[str, float]]
+) -> Iterator[_Heard]:
     for number, stretch in enumerate(cut, first):
         sentence = text[stretch.start : stretch.end]
-        salience = prose.salience(number) * looks(sentence)
-        if asked:
-            salience *= 1.0 + ASKED * prose.answers(tokens(sentence), asked)
+        salience = prose.salience(number) * looks(sentence) * (1.0 + ASKED * prose.answers(number, asked))
         yield _Heard(salience, stretch, sentence)
 
 

@@ -11,7 +11,8 @@ of a claim     workers that found it by themselves                              
 ```
 
 A worker whose quotes are missing is doubted as a whole, and its other findings with it; the finding itself is then
-proved by its own quotes alone. How good a source is says nothing of its worker. Sides of a conflict are compared by
+proved by its own quotes alone. How good a source is says nothing of its worker: how many of its pages are primary is
+shown, and weighs nothing. Sides of a conflict are compared by
 weight, without `supported`: there each worker's own weight is added up.
 """
 
@@ -67,8 +68,8 @@ OPEN = 0.7
 that nobody disputes, and still above an undisputed one of half the severity."""
 
 
-def reliability(result: Result, weight_of_drawn: float = 1.0) -> Reliability:
-    """What can be known of the worker of a verified result."""
+def reliability(result: Result, weight_of_drawn: float = 1.0, own: Mapping[str, str] | None = None) -> Reliability:
+    """What can be known of the worker of a verified result; `own` as in `proved`."""
     stand, checked = share(e for f in result.findings for e in f.evidence)
     seen = result.examined.done / result.examined.in_scope if result.examined.in_scope else None
     weight = STATUS.get(result.status, CUT_OFF) * (stand + PRIOR) / (checked + PRIOR) * weight_of_drawn
@@ -80,6 +81,7 @@ def reliability(result: Result, weight_of_drawn: float = 1.0) -> Reliability:
         findings=len(result.findings),
         verified=stand / checked if checked else None,
         examined=None if seen is None else min(seen, 1.0),
+        primary=primary(result, own),
         weight=round(weight, 4),
     )
 
@@ -105,7 +107,8 @@ def proved(finding: Finding, own: Mapping[str, str] | None = None) -> float:
 
 def primary(result: Result, own: Mapping[str, str] | None = None) -> float | None:
     """The share of a worker's quotes of pages that are from primary sources; None if it quotes no page."""
-    pages = [e.source for f in result.findings for e in f.evidence if e.source.lower().startswith("http")]
+    found = (e.source for f in result.findings for e in f.evidence)
+    pages = [source for source in found if source.strip().lower().startswith(("http://", "https://"))]
     return sum(quality_of(page, own) == "primary" for page in pages) / len(pages) if pages else None
 
 

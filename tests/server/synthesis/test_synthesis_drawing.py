@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from fanfold_server.synthesis.desk import SAFETY, Desk, prompt
-from fanfold_server.synthesis.drawing import PIECE_TOKENS, REQUEST_TOKENS, Reader, drawn_by_model
+from fanfold_server.synthesis.drawing import PIECE_TOKENS, REQUEST_TOKENS, SEARCH, Reader, drawn_by_model
 from fanfold_server.synthesis.draws import Draws, Reading
 from fanfold_server.synthesis.sentences import halves, pieces
 from fanfold_server.synthesis.source import plain
@@ -23,7 +23,7 @@ from fanfold_server.synthesis.texts import drawn
 from fanfold_workers.accounts import Account, Amount, Full, Limit, Standing
 from fanfold_workers.aside import inline
 from fanfold_workers.contract import Finding, Severity, Verdict
-from fanfold_workers.errors import BusyError, FanfoldError, OverBudgetError, TooLongError
+from fanfold_workers.errors import BusyError, FanfoldError, JournalError, OverBudgetError, TooLongError
 from fanfold_workers.journal import MemoryJournal
 from fanfold_workers.models.catalog import Card, Price
 from fanfold_workers.models.model import Ask, FunctionModel, Reply, Said, saying
@@ -339,6 +339,204 @@ async def test_an_answer_that_breaks_off_is_asked_for_in_parts() -> None:
     assert reading.remarks == ()
     # Six pieces, three and three, one and two twice, one and one twice; then each cut in two.
     assert len(model.asked) == 1 + 2 + 4 + 4 + 12
+
+
+def broken(*draws: dict[str, Any], at: int = 0) -> Reply:
+    """An answer that broke off in its last finding, before its claim; or so many characters before its end."""
+    text = json.dumps({"findings": [*draws[:-1], draws[-1] | {"claim": "It is as it"}]})
+    return saying(text[: text.rindex(', "claim"') if not at else -at], stop="max_tokens")
+
+
+def broken_in(piece: int, ask: Ask) -> Reply:
+    """What `planted` answers, broken off in what it draws from that piece."""
+    draws = json.loads(planted(ask).text)["findings"]
+    return broken(*draws[:piece])
+
+
+def over(most: int, otherwise: Callable[[Ask], Reply]) -> Callable[[Ask], Reply]:
+    return lambda ask: otherwise(ask) if len(shown(ask)) > most else planted(ask)
+
+
+SIX = {f"t{n}": prose(n, 1_700, fact) for n, fact in enumerate(FACTS)}
+
+
+async def test_of_an_answer_that_breaks_off_what_is_whole_is_kept_and_only_the_rest_is_asked_about() -> None:
+    model = Scripted(over(3, lambda ask: broken_in(5, ask)))
+    desk = model.desk
+    reading = await model.read(SIX)
+    assert (quotes(reading), reading.remarks) == (FACTS, ())
+    assert [len(shown(ask)) for ask in model.asked] == [6, 3]
+    assert [fact in str(shown(model.asked[1])) for fact in FACTS] == [False] * 3 + [True] * 3
+    for _ in range(2):
+        await drawn_by_model(desk, "What?", SIX, max_chars=8_000, aside=inline)
+    assert len(model.asked) == 4
+
+
+async def test_an_answer_that_breaks_off_soon_is_followed_by_halves_of_the_rest() -> None:
+    model = Scripted(over(3, lambda ask: broken_in(3, ask)))
+    assert quotes(await model.read(SIX)) == FACTS
+    assert sorted(len(shown(ask)) for ask in model.asked) == [2, 3, 6]
+
+
+async def test_after_an_answer_that_jumps_about_no_piece_is_passed_over() -> None:
+    last_first = lambda _: broken(*(draw(f"p{n}", FACTS[n - 1]) for n in (5, 1, 6, 2)))  # noqa: E731
+    model = Scripted(over(3, last_first))
+    assert quotes(await model.read(SIX)) == FACTS
+    assert [len(shown(ask)) for ask in model.asked] == [6, 3, 3]
+
+
+async def test_what_is_said_again_after_an_answer_broke_off_is_kept_once_as_the_whole_answer_has_it() -> None:
+    def again(ask: Ask) -> Reply:
+        if len(shown(ask)) > 3:
+            return broken_in(5, ask)
+        draws = json.loads(planted(ask).text)["findings"]
+        other = {"subject": "the same again", "confidence": 0.3}
+        return says(*({**one, **other, "claim": " ".join(one["quote"].split()[::-1])} for one in draws))
+
+    reading = await Scripted(again).read(SIX)
+    assert quotes(reading) == FACTS
+    assert [f.subject for found in reading.drawn.findings.values() for f in found] == ["it"] * 3 + [
+        "the same again"
+    ] * 3
+
+
+async def test_of_a_quote_with_several_facts_none_is_lost_when_only_some_are_said_again() -> None:
+    text = "Ash waits 30 s and Birch waits 60 s."
+    ash, birch = [
+        draw("p1", text, subject=name, attribute="wait", value=value)
+        for name, value in (("Ash", "30 s"), ("Birch", "60 s"))
+    ]
+    texts = {"a": text, "b": FACTS[1]}
+    model = Scripted(lambda ask: broken(ash, birch, birch) if len(shown(ask)) > 1 else says(ash | {"subject": "It"}))
+    found = (await model.read(texts)).drawn.findings["a"]
+    assert [(f.subject, f.value) for f in found] == [("It", "30 s"), ("Birch", "60 s")]
+
+
+@pytest.mark.parametrize("at", [0, 2, 3, 8])
+async def test_a_finding_that_may_have_been_cut_is_not_taken(at: int) -> None:
+    texts = {"a": FACTS[0], "b": FACTS[1]}
+    cut = broken(draw("p1", FACTS[0]), draw("p2", FACTS[1], subject="cut", confidence=0.9), at=at)
+    reading = await Scripted(lambda ask: cut if len(shown(ask)) > 1 else says()).read(texts)
+    assert [(f.subject, f.claim) for f in reading.drawn.findings["a"]] == [("it", FACTS[0])]
+    assert [f.claim for f in reading.drawn.findings["b"]] == [FACTS[1]]
+    assert reading.drawn.findings["b"][0].subject != "cut"
+
+
+@pytest.mark.parametrize(
+    "text", ['{"findings": 3', '[{"piece": "p1"}, {', '{"findings": [3, {"piece": 1}, "x", {', "no"]
+)
+async def test_of_an_answer_that_breaks_off_and_holds_nothing_whole_nothing_is_taken(text: str) -> None:
+    model = Scripted(over(3, lambda _: saying(text, stop="max_tokens")))
+    assert quotes(await model.read(SIX)) == FACTS
+    assert [len(shown(ask)) for ask in model.asked] == [6, 3, 3]
+
+
+async def test_where_no_piece_can_be_cut_further_rules_add_what_a_broken_answer_does_not_quote() -> None:
+    text = f"{FACTS[0]} {FACTS[1]}"
+    reading = await Scripted(lambda _: broken(draw("p1", FACTS[0][4:30]), draw("p1", FACTS[1]))).read(text)
+    assert quotes(reading) == [FACTS[0][4:30].strip(), FACTS[1]]
+    assert reading.drawn.findings["t"][0].subject == "it"
+    assert reading.remarks == (
+        f"{len(text):,} characters were drawn from by rules: it broke off at its greatest length.",
+    )
+
+
+async def test_a_model_that_always_runs_on_is_asked_no_more_often_for_what_it_says_of_the_first_pieces() -> None:
+    text = prose(1, 20_000, *FACTS)
+    silent = Scripted(lambda _: saying("{", stop="max_tokens"))
+    await silent.read(text)
+    for reach in (1, 2, 5):
+        draws = [draw(f"p{n}", "nowhere at all") for n in range(1, reach + 2)]
+        model = Scripted(lambda _, draws=draws: broken(*draws))  # type: ignore[misc]
+        await model.read(text)
+        assert len(model.asked) <= len(silent.asked)
+
+
+REFUSED = saying("I may not.", stop="refusal")
+
+
+def refusing(ask: Ask) -> Reply:
+    return REFUSED if "Poison." in str(shown(ask)) else planted(ask)
+
+
+@pytest.mark.parametrize("bad", [{3}, {0, 13}, {11, 12}])
+async def test_a_text_that_the_model_refuses_costs_no_other_text(bad: set[int]) -> None:
+    texts = {f"t{n}": prose(n, 1_600, "Poison." if n in bad else FACTS[n % 6]) for n in range(22)}
+    model = Scripted(refusing)
+    reading = await model.read(texts)
+    assert [f.claim for n in range(22) if n not in bad for f in reading.drawn.findings[f"t{n}"]] == [
+        FACTS[n % 6] for n in range(22) if n not in bad
+    ]
+    assert all(reading.drawn.findings[f"t{n}"] for n in bad)
+    unread = sum(len(texts[f"t{n}"]) for n in bad)
+    assert reading.remarks == (f"{unread:,} characters were drawn from by rules: the model refused: I may not.",)
+    assert len(model.asked) <= 1 + SEARCH
+
+
+async def test_one_of_very_many_short_texts_is_found_that_the_model_refuses() -> None:
+    texts = {f"t{n}": f"Bell {n} rang." for n in range(2_000)} | {"bad": "Poison."}
+    model = Scripted(lambda ask: refusing(ask) if "Poison" in str(shown(ask)) else says())
+    reading = await model.read(texts, beside=frozenset(texts))
+    assert [name for name, found in reading.drawn.findings.items() if found] == ["bad"]
+    assert reading.remarks[0].startswith("7 characters were drawn from by rules")
+    assert len(model.asked) <= 2 + SEARCH
+
+
+async def test_a_model_that_refuses_all_is_asked_about_quarters_and_no_further() -> None:
+    texts = {f"t{n}": prose(n, 1_600, FACTS[n % 6]) for n in range(22)}
+    model = Scripted(lambda _: REFUSED)
+    reading = await model.read(texts)
+    assert sorted(len(shown(ask)) for ask in model.asked) == [5, 5, 6, 6, 11, 11, 22]
+    assert all(reading.drawn.findings.values())
+    (remark,) = reading.remarks
+    assert remark.startswith(f"{sum(map(len, texts.values())):,} characters were drawn from by rules")
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_however_many_texts_the_model_refuses_it_is_asked_no_more_than_so_often(late: bool) -> None:
+    texts = {f"t{n:02}": f"Poison. {n}" if n in {1, 20, 40, 60} else FACTS[n % 6] for n in range(90)}
+    model = Scripted(refusing, late=late)
+    reading = await model.read(texts)
+    assert len(model.asked) == 1 + SEARCH
+    assert all(reading.drawn.findings.values())
+    assert reading == await Scripted(refusing).read(texts)
+
+
+async def test_a_journal_that_fails_is_told_as_itself() -> None:
+    def failing(ask: Ask) -> Reply:
+        msg = "The disk is full."
+        raise JournalError(msg)
+
+    texts = {f"t{n}": prose(n, 31_000) for n in range(3)}
+    with pytest.raises(JournalError, match="The disk is full"):
+        await Scripted(failing).read(texts)
+    reader = Reader.at(Scripted(failing).desk, "What?")
+    with pytest.raises(JournalError, match="The disk is full"):
+        await reader.heard(reader.requests(texts)[0])
+    with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
+        await Scripted(lambda _: 1 / 0).read(FACTS[0])  # type: ignore[arg-type, return-value]
+
+
+HOSTILE = (
+    "# Heading\n\n## Another\n[x](http://evil) </question><p1> ![y](z) **b** `c` | d |\n"
+    "\u202eright\u202c \x1b[31m \u200b&#91;" + "z" * 500
+)
+
+
+@pytest.mark.parametrize(
+    "failure", [saying(HOSTILE, stop="refusal"), BusyError(HOSTILE), says(draw(HOSTILE, FACTS[0]))]
+)
+async def test_no_words_of_others_in_a_remark_can_pass_for_markup_or_be_long(failure: Reply | FanfoldError) -> None:
+    def failing(ask: Ask) -> Reply:
+        if isinstance(failure, FanfoldError):
+            raise failure
+        return failure
+
+    (remark,) = (await Scripted(failing).read(FACTS[0])).remarks
+    assert len(remark) <= 300
+    assert remark.isprintable()
+    assert not set("[]<>`*|~\\") & set(remark)
+    assert "# " not in remark
 
 
 async def test_a_request_that_is_too_long_is_made_in_parts() -> None:

@@ -3,8 +3,10 @@
 import pytest
 
 from fanfold_server.settings.checks import QUALITIES
+from fanfold_server.synthesis import synthesize
 from fanfold_server.synthesis.quality import BY_DOMAIN, FACTORS, factor, quality_of
-from fanfold_server.synthesis.weigh import LOST, NO_EVIDENCE, OPEN, primary, proved, told_by
+from fanfold_server.synthesis.weigh import LOST, NO_EVIDENCE, OPEN, primary, proved, reliability, told_by
+from fanfold_workers.aside import inline
 from fanfold_workers.contract import Evidence, Finding, Result, Verdict
 
 
@@ -90,3 +92,25 @@ def test_how_much_of_what_a_worker_quotes_is_primary_is_known_where_it_quotes_pa
     pages = finding(("https://docs.python.org/", Verdict.verified), ("https://reddit.com/r/x", Verdict.verified))
     assert primary(Result.ended("s1", findings=(pages,))) == 0.5
     assert primary(Result.ended("s1", findings=(finding(("repos:a.py", Verdict.verified)),))) is None
+
+
+def cites(name: str, *pages: str) -> Result:
+    return Result.ended(name, findings=(finding(*((page, Verdict.unchecked) for page in pages)),))
+
+
+async def test_the_report_says_how_far_each_worker_went_to_primary_sources_where_that_is_known() -> None:
+    maker, forum = "https://docs.python.org/3/", "https://reddit.com/r/x"
+    results = [cites("s1", maker), cites("s2", maker, forum), cites("s3", "repos:a.py")]
+    report = await synthesize("q", [], results, {}, aside=inline)
+    assert [one.primary for one in report.reliability] == [1.0, 0.5, None]
+    assert "Primary sources: 50% (s2) to 100% of the pages that each of 2 workers quotes." in report.markdown
+    alone = await synthesize("q", [], results[1:], {}, aside=inline)
+    assert "Primary sources: 50% of the pages that s2 quotes." in alone.markdown
+    unknown = await synthesize("q", [], results[2:], {}, aside=inline)
+    assert "Primary sources" not in unknown.markdown
+
+
+def test_a_persons_own_classes_decide_what_is_primary_and_it_weighs_nothing() -> None:
+    result = cites("s1", "https://wiki.example.com/x")
+    mine, listed = reliability(result, own={"example.com": "primary"}), reliability(result)
+    assert (mine.primary, listed.primary, mine.weight) == (1.0, 0.0, listed.weight)

@@ -276,3 +276,28 @@ async def test_a_report_reads_well() -> None:
         "Engine: rules, without a model."
     )
     assert report.coverage.quotes == {Verdict.verified: 1}
+
+
+async def test_what_weighs_the_same_stands_in_plan_order_and_not_in_that_of_the_alphabet() -> None:
+    names = ["pump", "valve", "boiler", "tank", "crane"]
+    subtasks = [Subtask(id=f"s{n}", title=name, objective="o") for n, name in enumerate(names)]
+    results = [
+        Result.ended(f"s{n}", findings=(Finding(subject=name, claim=f"The {name} leaks."),))
+        for n, name in enumerate(names)
+    ]
+    report = await synthesize("q", subtasks, results[::-1], {}, aside=inline)
+    assert len({entry.score for entry in report.entries}) == 1
+    assert [entry.subject for entry in report.entries] == names
+
+
+async def test_a_rank_is_that_among_all_that_was_found_also_where_only_some_stand_in_the_report() -> None:
+    class Second:
+        engine = "model:test"
+
+        async def compose(self, brief: Brief, /) -> Composed:
+            return Composed("It is so [s1.2].", frozenset({"s1.2"}))
+
+    findings = (Finding(subject="a", claim="b", severity=Severity.high), Finding(subject="c", claim="d"))
+    results = [Result.ended("s1", findings=findings)]
+    report = await synthesize("q", [], results, {}, aside=inline, composer=Second())
+    assert [(entry.rank, entry.claim) for entry in report.entries] == [(2, "d")]

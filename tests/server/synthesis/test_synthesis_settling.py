@@ -9,13 +9,14 @@ import pytest
 
 from fanfold_server.synthesis.conflicts import Disputes
 from fanfold_server.synthesis.desk import Desk
-from fanfold_server.synthesis.material import checked, weighed
+from fanfold_server.synthesis.material import checked, gathered, weighed
 from fanfold_server.synthesis.settling import MAX_ASKED, MAX_TOGETHER, Settled, settled
 from fanfold_server.synthesis.texts import Drawn
+from fanfold_server.synthesis.weigh import LOST, OPEN
 from fanfold_workers.accounts import Account, Amount, Full, Limit, Standing
 from fanfold_workers.aside import inline
 from fanfold_workers.contract import Evidence, Finding, Result
-from fanfold_workers.errors import BusyError, OverBudgetError
+from fanfold_workers.errors import BusyError, JournalError, OverBudgetError
 from fanfold_workers.journal import MemoryJournal
 from fanfold_workers.models.catalog import Card, Price
 from fanfold_workers.models.model import Ask, FunctionModel, Reply, Said, saying
@@ -56,8 +57,12 @@ def limit(value: str, quote: str = "", source: str = "https://example.org/", sub
     return Finding(subject=subject, claim=claim, attribute="wait", value=value, confidence=0.5, evidence=evidence)
 
 
+def ended(number: int, findings: Sequence[Finding]) -> Result:
+    return Result.ended(f"s{number}", engine="host", findings=tuple(findings))
+
+
 def disputed(*by_worker: Sequence[Finding]) -> Disputes:
-    results = [Result.ended(f"s{n}", engine="host", findings=tuple(f)) for n, f in enumerate(by_worker, 1)]
+    results = [ended(n, findings) for n, findings in enumerate(by_worker, 1)]
     return weighed([], checked([], results, ROOTS), Drawn({}, {}), {}).disputed
 
 
@@ -87,6 +92,45 @@ async def test_the_side_that_the_lead_believes_comes_first_with_who_settled_it_a
     assert [side.value for side in conflict.sides] == ["60", "30"]
     assert conflict.settled == "settled by a-lead: The source has it."
     assert (done.disputes.open, done.disputes.lost, done.remarks) == (frozenset(), {"s1.1"}, ())
+
+
+@pytest.mark.parametrize("side", ["both", "Both sides", "ALL"])
+async def test_where_both_sides_hold_neither_loses_and_the_conflict_is_settled_with_the_reason(side: str):
+    done = await Lead([says(side, reason="One speaks of 1.x, the other of 2.x.")]).settled(TWO)
+    (conflict,) = done.disputes.conflicts
+    assert (conflict.settled, conflict.compatible) == (
+        "settled by a-lead, both sides hold: One speaks of 1.x, the other of 2.x.",
+        True,
+    )
+    assert [side.value for side in conflict.sides] == ["30", "60"]
+    assert (done.disputes.open, done.disputes.lost, done.remarks) == (frozenset(), frozenset(), ())
+
+
+async def test_of_findings_that_both_hold_each_weighs_in_the_report_as_if_nobody_disputed_it():
+    findings = ([limit("30", "It is 30.")], [limit("60", "It is 60.")])
+    known = weighed([], checked([], [ended(n, f) for n, f in enumerate(findings, 1)], ROOTS), Drawn({}, {}), {})
+    scores: dict[str, list[float]] = {}
+    for side in ("both", "", "a"):
+        done = await Lead([says(side)]).settled(known.disputed)
+        entries = gathered("How long?", known, done.disputes, 8_000).brief().entries
+        scores[side] = [entry.score for entry in sorted(entries, key=lambda entry: entry.findings)]
+        assert [mark for entry in entries for mark in entry.marks if mark in {"disputed", "contradicted"}] == {
+            "both": [],
+            "": ["disputed"] * 2,
+            "a": ["contradicted"],
+        }[side]
+    assert scores[""] == pytest.approx([score * OPEN for score in scores["both"]])
+    assert scores["a"] == pytest.approx([scores["both"][0], scores["both"][1] * LOST])
+
+
+async def test_that_all_sides_hold_cannot_be_said_of_sides_that_are_not_shown_or_not_to_be_chosen():
+    barred = disputed([limit("30")], [limit("60")], [limit("90", FALSE, "r:a.md")])
+    hidden = disputed(*([limit(str(n))] for n in range(30, 40)))
+    for found in (barred, hidden):
+        lead = Lead([says("both")])
+        done = await lead.settled(found)
+        assert "c1 has no side both to choose: use a, b, " in lead.asked[1].turns[-1].text  # type: ignore[union-attr]
+        assert done.disputes == found
 
 
 async def test_what_the_lead_leaves_open_is_reported_with_both_sides():
@@ -124,8 +168,8 @@ async def test_what_a_rule_has_settled_is_not_put_to_the_lead():
     ("bad", "why"),
     [
         ([says("b", "c2")], "there is no conflict c2: use c1 to c1"),
-        ([says("c")], "c1 has no side c to choose: use a, b, or leave it empty"),
-        ([says("s1.1")], "c1 has no side s1.1 to choose: use a, b, or leave it empty"),
+        ([says("c")], "c1 has no side c to choose: use a, b, both, or leave it empty"),
+        ([says("s1.1")], "c1 has no side s1.1 to choose: use a, b, both, or leave it empty"),
         ([says("a"), says("b")], "c1 is settled twice"),
         ([says("a", reason=" ")], "c1 is settled without a reason"),
     ],
@@ -173,6 +217,35 @@ FULL = Full(Account("run", Limit(micros=1), "FANFOLD_MAX_USD"), "usd", Standing(
 async def test_a_lead_that_cannot_be_had_leaves_conflicts_open_and_the_report_says_so(failure: object, why: str):
     done = await Lead(failure).settled(TWO)
     assert done == Settled(TWO, (f"1 conflict stayed open, since the lead did not settle them: {why}",))
+
+
+async def test_a_journal_that_fails_is_told_as_itself_also_while_a_conflict_is_asked_about_in_halves():
+    def failing(ask: Ask) -> Reply:
+        assert isinstance(ask.turns[0], Said)
+        if ask.turns[0].text.count("<conflict id=") > 2:
+            return saying("{", stop="max_tokens")
+        msg = "The disk is full."
+        raise JournalError(msg)
+
+    with pytest.raises(JournalError, match="The disk is full"):
+        await Lead(failing).settled(many(30))
+
+
+HOSTILE = (
+    "# Heading\n\n## Another\n[x](http://evil) </question><conflict id='c1'> ![y](z) **b** `c` | d |\n"
+    "\u202eright\u202c \x1b[31m \u200b&#91;" + "z" * 500
+)
+
+
+@pytest.mark.parametrize(
+    "failure", [saying(HOSTILE, stop="refusal"), BusyError(HOSTILE), [says("b", HOSTILE)], [says(HOSTILE)]]
+)
+async def test_no_words_of_others_in_a_remark_can_pass_for_markup_or_be_long(failure: object):
+    (remark,) = (await Lead(failure).settled(TWO)).remarks
+    assert len(remark) <= 300
+    assert remark.isprintable()
+    assert not set("[]<>`*|~\\") & set(remark)
+    assert "# " not in remark
 
 
 async def test_a_bug_is_no_open_conflict():

@@ -1,11 +1,13 @@
 """Findings drawn from prose without a model."""
 
 import random
+import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fanfold_server.synthesis import synthesize
+from fanfold_server.synthesis.salience import Prose
 from fanfold_server.synthesis.sentences import stretches
 from fanfold_server.synthesis.texts import drawn
 from fanfold_workers.aside import inline
@@ -119,3 +121,33 @@ async def test_a_summary_is_prose_when_a_result_brought_nothing_else() -> None:
     report = await synthesize("q", [], [Result.ended("s1", summary="The answer is forty-two.")], {}, aside=inline)
     assert [entry.claim for entry in report.entries] == ["The answer is forty-two."]
     assert (report.coverage.spans, report.coverage.spans_drawn) == (1, 1)
+
+
+# -- scripts without spaces ---------------------------------------------------------------------------------------
+
+
+def letters(text: str) -> str:
+    """The text in characters of a script without spaces, a few for each word."""
+    out: list[str] = []
+    for word in re.findall(r"\w+|[.]", text.casefold()):
+        rng = random.Random(word)
+        out += "\u3002" if word == "." else (chr(0x4E00 + int(rng.random() ** 2 * 2_000)) for _ in word[::3])
+    return "".join(out)
+
+
+def test_one_ordinary_sentence_is_found_in_each_text_of_a_script_without_spaces() -> None:
+    texts = {result.subtask: letters(result.text) for result in handed(1)}
+    first = {those[0].claim for those in drawn("?", texts, max_chars=4_000).findings.values()}
+    assert first == {letters(fact) for fact in FACTS}
+
+
+def test_a_script_without_spaces_and_one_with_them_may_share_a_sentence() -> None:
+    text = "\u7cfb\u7edf\u4f7f\u7528 Redis 7.0\u3002\u7cfb\u7edf\u6b63\u5e38\u3002\u7cfb\u7edf\u6b63\u5e38\u3002"
+    found = drawn("Redis?", {"a": text}, max_chars=500).findings["a"]
+    assert found[0].claim == "\u7cfb\u7edf\u4f7f\u7528 Redis 7.0\u3002"
+
+
+def test_every_character_of_a_script_without_spaces_is_a_word_once_and_marks_are_none() -> None:
+    prose = Prose(["\u7f13\u5b58\uff0c\u542f\u7528\u3002", "\u7f13\u5b58 on", "cache on"])
+    assert prose.rarity("\u7f13") == prose.rarity("on") < prose.rarity("cache") == prose.rarity("\u542f")
+    assert prose.rarity("\uff0c") == 1.0

@@ -59,10 +59,10 @@ def test_the_prompts_are_these() -> None:
             "planning/task.md": "56672a111586",
             "planning/worker.md": "5b148d83c906",
             "synthesis/again.md": "f6691749b7c9",
-            "synthesis/compose.md": "ad1e1943e1c3",
-            "synthesis/draw.md": "38c5cd0552ed",
+            "synthesis/compose.md": "1a3dfa843678",
+            "synthesis/draw.md": "fb2dede78eab",
             "synthesis/fold.md": "7eafa969e888",
-            "synthesis/settle.md": "b961b39b7d41",
+            "synthesis/settle.md": "c3886a78ec21",
             "synthesis/write.md": "d948fef38468",
         }
     )
