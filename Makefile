@@ -35,15 +35,15 @@ lint: $(STAMP)  ## format, lint, import rules, spelling
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/codespell --skip benchmarks/data $(CODE) $(PROSE) Makefile
+	$(BIN)/codespell --skip benchmarks/data,server/fanfold_server/evaluation/cases $(CODE) $(PROSE) Makefile
 
 types: $(STAMP)  ## both type checkers, strict: each finds what the other misses
 	$(BIN)/pyright
 	$(BIN)/mypy
 
-pytest: $(STAMP)  ## the tests, with branch coverage
+pytest: $(STAMP)  ## the tests on every core, with branch coverage
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest </dev/null
+	$(BIN)/coverage run -m pytest --numprocesses auto --dist worksteal </dev/null
 	@$(BIN)/coverage combine --quiet
 	@echo "branch coverage $$($(BIN)/coverage report --format=total) % (make coverage shows the lines missed)"
 
