@@ -95,6 +95,13 @@ class Brains:
         """Whether the lead model plans this task: nobody else is asked to, and rules are not enough."""
         return self.mind is not None and not (self.planner or task.subtasks or task.checks)
 
+    def unpriced(self, plan: Plan) -> bool:
+        """Whether models that cost money would do some of a plan whose estimate knows of none."""
+        card = self.paid.worker if self.paid else None
+        costs = card is not None and max(card.price.input, card.price.output) > 0
+        minds = (subtask for subtask in plan.subtasks if not subtask.checks and subtask.id not in plan.kept)
+        return costs and not plan.estimate.usd_high and any(minds)
+
     async def remote(self, task: Task) -> Mapping[str, RemoteTool]:
         """Tools of other servers that a plan of this task may name. The servers are started for it."""
         named = any(SEPARATOR in name for draft in task.subtasks for name in draft.tools)

@@ -93,6 +93,8 @@ class Launcher:
             "FANFOLD_LEAD_MODEL": s.lead_model,
             "FANFOLD_WORKER_MODEL": s.worker_model,
             "FANFOLD_MAX_USD_PER_RUN": s.max_usd_per_run,
+            "FANFOLD_APPROVE_ABOVE_USD": s.approve_above_usd,
+            "FANFOLD_APPROVE_ABOVE_WORKERS": s.approve_above_workers,
             "FANFOLD_SERVERS": s.servers_file,
             "FANFOLD_AUDIT": s.audit,
             "FANFOLD_KEEP_TEXT": int(s.keep_text),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from fanfold_server.approving import Thresholds
 from fanfold_server.audit import AuditFile
 from fanfold_server.detached import Launcher
 from fanfold_server.dispatch.policy import Policy
@@ -34,6 +35,7 @@ def orchestrator_of(settings: Settings, environ: Mapping[str, str], **others: An
         "home": settings.home,
         "keep_text": settings.keep_text,
         "policy": policy_of(settings),
+        "thresholds": Thresholds(settings.approve_above_usd, settings.approve_above_workers),
         "launch": Launcher(settings, environ),
         "minds": minds_of(settings),
         "servers": servers_of(settings, environ),

@@ -23,16 +23,19 @@ from uuid import uuid4
 import anyio
 
 from fanfold_server.ahead import Ahead
+from fanfold_server.approving import Approval, Thresholds, approval_of, approve, wanting
 from fanfold_server.brains import Brains, Compose
 from fanfold_server.dispatch.attempt import Attempt
 from fanfold_server.dispatch.events import Told
 from fanfold_server.dispatch.notes import JournalNotes, noted
 from fanfold_server.dispatch.policy import Policy
+from fanfold_server.history import earlier_runs
 from fanfold_server.jobs import Jobs, until
 from fanfold_server.minds import Mind, Minds
 from fanfold_server.planning import Planner, Survey, make_plan
 from fanfold_server.records import Handed, Plan, Report, Run, RunState, Task
 from fanfold_server.refs import Refs
+from fanfold_server.revising import Change
 from fanfold_server.running import Launch, Running
 from fanfold_server.runs import Runs, digest, run_of, unusable
 from fanfold_server.seen import seen_by
@@ -40,9 +43,10 @@ from fanfold_server.settings import default_home
 from fanfold_server.store import WithoutText, open_journal
 from fanfold_server.submission import Receipt, Submission, handed_plan, joined_prose
 from fanfold_server.synthesis import synthesize, verified
+from fanfold_server.versions import Versions
 from fanfold_workers.aside import Aside, in_thread
 from fanfold_workers.contract import Finding, Result, Status, Subtask, Value
-from fanfold_workers.errors import CannotDoError, InputError, SettledError, UnknownNameError
+from fanfold_workers.errors import ApprovalNeededError, CannotDoError, InputError, SettledError, UnknownNameError
 from fanfold_workers.journal import POLL_SECONDS, Busy, Done, Journal, Mine, once
 from fanfold_workers.lenient import read_findings
 from fanfold_workers.tools.audit import Audit
@@ -74,6 +78,7 @@ class Orchestrator:
         minds: models of fanfold's own, for planning, for subtasks that take a mind, and for the report.
         servers: MCP servers whose tools workers may be allowed, by name.
         sources: how good sources are held to be, by domain, before fanfold's own list; see `synthesis.quality`.
+        thresholds: above what a plan waits for a person's approval; never if left out.
         launch: starts a process for a run that is to outlive this one.
         audit: hears of each call of a tool that fanfold's own workers make.
         upkeep: begun with the orchestrator, in the background; see `store.upkeep`.
@@ -93,6 +98,7 @@ class Orchestrator:
         minds: Minds | None = None,
         servers: Mapping[str, Declared] | None = None,
         sources: Mapping[str, str] | None = None,
+        thresholds: Thresholds | None = None,
         launch: Launch | None = None,
         audit: Audit | None = None,
         upkeep: Callable[[], Coroutine[Any, Any, None]] | None = None,
@@ -110,6 +116,7 @@ class Orchestrator:
         self.policy, self._launch, self._audit = policy or Policy(), launch, audit
         self._given, self._home, self._keep_text = journal, home or default_home(), keep_text
         self._upkeep, self._sources = upkeep, sources or {}
+        self._thresholds = thresholds or Thresholds()
         self._stack = AsyncExitStack()
         self._untold: set[str] = set()
         self._anew: dict[str, str] = {}
@@ -134,7 +141,7 @@ class Orchestrator:
             audit=self._audit,
         )
         self.runs = Runs(self.journal, self._brains.worker)
-        self.refs = Refs(self.runs)
+        self.refs = Refs(self.runs, self._thresholds, self._aside)
         if self._processes:
             await self._stack.enter_async_context(self._processes)
         self._jobs = Jobs(await self._stack.enter_async_context(anyio.create_task_group()))
@@ -143,6 +150,7 @@ class Orchestrator:
         limiter = anyio.CapacityLimiter(self.policy.width)
         check = None if self._keep_text else self._looked_up
         self.running = Running(self.runs, self._jobs, self._brains, limiter, check, self._launch)
+        self._versions = Versions(self.runs, self._brains, self._made_plan, self._by_rules, self._where)
         return self
 
     async def __aexit__(
@@ -179,12 +187,44 @@ class Orchestrator:
             raise
         if fresh and made:
             self._anew.pop(same, None)
-        return made
+        return await self._with_roots(made) if made else None
+
+    async def _with_roots(self, plan: Plan) -> Plan:
+        """The plan, once it is recorded over which roots it was made."""
+        await self.runs.keep_directories(run_of(plan.id), self._directories)
+        return plan
+
+    async def revise(self, plan_id: str, changes: Iterable[Change] = (), *, edited: Plan | None = None) -> Plan:
+        """A changed version of a plan, checked and priced as any; the plan itself stays.
+
+        Say what to change, or hand in the whole plan as somebody `edited` it. Subtasks that stay the same keep what
+        they found, if the plan was dispatched. The plan itself if nothing is changed.
+
+        Raises:
+            UnknownNameError: if there is no such plan, or no such subtask to remove.
+            InputError: if a subtask is changed twice, none would be left, or the task was edited too.
+        """
+        before = await self.runs.plan(plan_id)
+        return await self._with_roots(await self._versions.revised(before, changes, edited))
+
+    async def follow_up(self, run_id: str) -> Plan:
+        """A plan of what a run left open: what failed, what was not examined or answered, conflicts nobody settled.
+
+        What was found is kept and goes into its report; no worker is asked for it again.
+
+        Raises:
+            UnknownNameError: if there is no such run.
+            CannotDoError: if it is still going on, or left nothing open.
+        """
+        return await self._with_roots(await self._versions.following(await self.runs.plan(run_id)))
 
     async def _make_plan(self, task: Task, plan_id: str) -> str:
+        return (await self._made_plan(task, plan_id)).model_dump_json()
+
+    async def _made_plan(self, task: Task, plan_id: str, kept: frozenset[str] = frozenset()) -> Plan:
         brains, survey = self._brains, Survey(self.roots)
         remote = await brains.remote(task)
-        plan = await make_plan(
+        return await make_plan(
             task,
             plan_id,
             roots=self.roots,
@@ -197,8 +237,10 @@ class Orchestrator:
             card=brains.paid.worker if brains.paid else None,
             lead=brains.paid.lead if brains.paid else None,
             trouble=self.servers.failed,
+            kept=kept,
+            history=await earlier_runs(self.journal, self._aside),
+            width=self.policy.width,
         )
-        return plan.model_dump_json()
 
     # -- dispatch -----------------------------------------------------------------------------------------------
 
@@ -221,12 +263,13 @@ class Orchestrator:
         repeated until the run is done. `told` hears of what happens while this call waits. Without `submissions` it
         does not wait for those once all other work has ended. `max_usd` holds the run to less than the ceiling, and
         `policy` to less than the orchestrator's own. With `detach` the work is done in a process of its own, which
-        goes on when this one ends. With a `question` that a report will be asked for ("" for the task's own), prose is
-        read for it as it comes in. A run that is done answers at once.
+        goes on when this one ends. With a `question` that a report will be asked for ("" for the task's own), prose
+        is read for it as it comes in. A run that is done answers at once.
 
         Raises:
             UnknownNameError: if there is no such plan.
             InputError: if the plan has errors, or the run is going on here under another policy.
+            ApprovalNeededError: if a person has to approve the plan first; nothing was started.
             KeyRefusedError: if it takes a model and the key is missing or refused; nothing was started.
             CannotDoError: if no process can be started for it.
         """
@@ -236,9 +279,10 @@ class Orchestrator:
         run = run_of(plan.id)
         if not retry and await self.runs.state(plan) is RunState.done:
             return await self.view(plan)
+        await self._refuse_unapproved(plan)
         await self._brains.ready(plan, max_usd)
         await self.runs.open(plan)
-        await self.runs.keep_directories(run, self._directories)
+        await self.runs.take_over(plan)
         if retry and run not in self._untold and not self._jobs.going(run):
             await self.runs.retry(plan)
             self._untold.add(run)
@@ -251,6 +295,37 @@ class Orchestrator:
         if seen.state is RunState.done:
             self._untold.discard(run)
         return seen
+
+    # -- approval -----------------------------------------------------------------------------------------------
+
+    async def approve(self, plan_id: str, *, by: str) -> Approval:
+        """Let a plan be dispatched that waits for a person's approval; the approval that stands.
+
+        For whoever heard a person say so; no tool does, but by asking the person. `by` says who it was, or how the
+        person was heard.
+
+        Raises:
+            UnknownNameError: if there is no such plan.
+        """
+        return await approve(self.journal, await self.runs.plan(plan_id), by)
+
+    async def approval_needed(self, plan_id: str, *, retry: bool = False) -> ApprovalNeededError | None:
+        """What a dispatch of the plan would raise because no person has approved it; None if it would not.
+
+        Raises:
+            UnknownNameError: if there is no such plan.
+        """
+        plan = await self.runs.plan(plan_id)
+        needed = await self._wanting(plan)
+        return None if needed and not retry and await self.runs.state(plan) is RunState.done else needed
+
+    async def _refuse_unapproved(self, plan: Plan) -> None:
+        if needed := await self._wanting(plan):
+            raise needed
+
+    async def _wanting(self, plan: Plan) -> ApprovalNeededError | None:
+        why = self._thresholds.passed_by(plan, unpriced=self._brains.unpriced(plan))
+        return wanting(plan, why, self._home) if why and not await approval_of(self.journal, plan.id) else None
 
     def _checked_policy(self, plan: Plan, asked: Policy | None) -> Policy:
         """The policy of a dispatch; one that was asked for must be that of a run that is going on."""
@@ -316,6 +391,7 @@ class Orchestrator:
         read, refused = read_findings(given.findings)
         checked = await self._looked_up(attempt.subtask, read, given.text)
         await self.runs.open(plan)
+        await self.runs.take_over(plan)
         mine = await self.journal.claim(attempt.key)
         if not isinstance(mine, Mine):
             raise _taken(attempt, mine)
@@ -397,7 +473,15 @@ class Orchestrator:
             raise unusable(await self.view(plan), results)
         report_id = "s-" + digest(run_of(plan.id), asked, str((max_chars, writer)), self._where, _stand(results))
         work = partial(
-            self._report, report_id, asked, plan.subtasks, attempts, tuple(results.values()), max_chars, writer
+            self._report,
+            report_id,
+            asked,
+            plan.subtasks,
+            attempts,
+            tuple(results.values()),
+            max_chars,
+            writer,
+            plan.rests,
         )
         left = max(0.0, deadline - anyio.current_time()) if deadline is not None else None
         return await self._result(f"reports/{report_id}", work, Report, left)
@@ -422,6 +506,7 @@ class Orchestrator:
         results: tuple[Result, ...],
         max_chars: int,
         writer: Compose,
+        rests: Mapping[str, str],
     ) -> str:
         run = attempts[0].run
         account = _account(run, question)
@@ -436,13 +521,21 @@ class Orchestrator:
             aside=self._aside,
             composer=self._brains.composer(writer, desk),
             desk=desk,
-            look=partial(seen_by, self.journal, attempts, aside=self._aside),
+            look=partial(seen_by, self.journal, await self.runs.found_in(attempts), aside=self._aside),
             sources=self._sources,
+            rests=rests,
         )
         usd = (await self.journal.standing(account)).spent.usd
         # What a run's reports are, when it is pruned.
         await self.journal.record(f"{run}/reports/{report_id}", "{}")
         return report.model_copy(update={"id": report_id, "usd": usd}).model_dump_json()
+
+    async def _by_rules(self, plan: Plan, results: Mapping[str, Result]) -> Report:
+        """What rules make of results, for nothing."""
+        found = tuple(results.values())
+        return await synthesize(
+            plan.task.task, plan.subtasks, found, self.roots, host=True, aside=self._aside, sources=self._sources
+        )
 
     async def hand_in(self, question: str, handed: Sequence[Handed]) -> str:
         """Take in results from anywhere, without any run before; the id to synthesize them by.

@@ -13,14 +13,18 @@ s-…/spans               stretches of raw text, drawn or not    s-…/json     
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from fanfold_server.approving import Thresholds, approval_of
 from fanfold_server.dispatch.events import Event
 from fanfold_server.dispatch.trail import recorded
+from fanfold_server.history import WHAT, calibration, fit, past_of
 from fanfold_server.planning import worker_prompt
-from fanfold_server.records import Plan, Report, Run
+from fanfold_server.planning.observed import Past
+from fanfold_server.records import Estimate, Plan, Report, Run, RunState
 from fanfold_server.runs import Runs, run_of
+from fanfold_workers.aside import Aside, in_thread
 from fanfold_workers.contract import Evidence, Finding, Result, Usage
 from fanfold_workers.errors import FanfoldError, InputError, UnknownNameError
 
@@ -53,9 +57,17 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Refs:
-    """What the journal holds, as text."""
+    """What the journal holds, as text.
+
+    Attributes:
+        runs: what the journal knows.
+        thresholds: above what a plan waits for a person's approval.
+        aside: where records are read that blocking code parses.
+    """
 
     runs: Runs
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    aside: Aside = in_thread
 
     async def read(self, ref: str, offset: int = 0, limit: int = DEFAULT_PAGE_CHARS, find: str = "") -> Page:
         """One page of a ref's text, or the places where `find` (any case) occurs in it.
@@ -103,22 +115,42 @@ class Refs:
                 seen.append((entry.at, plan, await self.runs.view(plan)))
         return seen
 
+    async def measured(self, recent: Sequence[tuple[float, Plan, Run]]) -> dict[str, Past]:
+        """What those of the runs took that are done and have cost something, by run id."""
+        paid = [run.id for _, _, run in recent if run.state is RunState.done and run.usd]
+        found = [await past_of(self.runs.journal, run, self.aside) for run in paid]
+        return {past.run: past for past in found if past}
+
     async def _recent(self) -> str:
+        recent = await self.recent()
+        pasts = await self.measured(recent)
         lines = [
-            f"{_when(at)}  {run.id}  {standing(run)}  {plan.task.task[:100]}" for at, plan, run in await self.recent()
+            f"{_when(at)}  {run.id}  {standing(run)}  {_estimated(plan, pasts.get(run.id))}{plan.task.task[:100]}"
+            for at, plan, run in recent
         ]
-        return "\n".join(lines) or "No runs yet."
+        told = calibration((plan.estimate, pasts.get(run.id)) for _, plan, run in recent).line()
+        return "\n".join([*lines, *([told] if told else [])]) or "No runs yet."
 
     async def _plan(self, plan_id: str, subtask_id: str) -> str:
         plan = await self.runs.plan(plan_id)
         if not subtask_id:
-            return "\n".join(_plan_lines(plan))
+            head, *rest = _plan_lines(plan)
+            return "\n".join([head, *await self._approval(plan), *rest])
         for subtask in plan.subtasks:
             if subtask.id == subtask_id:
                 prior, absent = await self.runs.prior(plan, subtask)
                 return worker_prompt(subtask.model_copy(update={"prior": prior}), plan.id, absent)
         missing = f"{plan_id}/{subtask_id}"
         raise _nothing(missing)
+
+    async def _approval(self, plan: Plan) -> list[str]:
+        if given := await approval_of(self.runs.journal, plan.id):
+            price = f" at an estimate of ${given.usd_low:.2f} to ${given.usd_high:.2f}" if given.usd_high else ""
+            return [f"Approved by {given.by}, {_when(given.at)},{price or ' with no cost estimated'}."]
+        why = self.thresholds.passed_by(plan)
+        return (
+            [f"Waits for a person's approval. {why} The person says so by: fanfold approve {plan.id}"] if why else []
+        )
 
     async def _run(self, run_id: str, rest: str) -> str:
         plan = await self.runs.plan(run_id)
@@ -127,7 +159,9 @@ class Refs:
         results = await self.runs.gathered(await self.runs.attempts(plan))
         subtask_id, _, part = rest.partition("/")
         if not rest:
-            return "\n".join(_run_lines(plan, await self.runs.view(plan), results))
+            run = await self.runs.view(plan)
+            past = (await self.measured([(0.0, plan, run)])).get(run.id)
+            return "\n".join(_run_lines(plan, run, results, past))
         if subtask_id in results and part in ("", "text"):
             result = results[subtask_id]
             return result.text if part else "\n".join(_result_lines(result))
@@ -158,9 +192,26 @@ def standing(run: Run) -> str:
 
 
 def spending(plan: Plan, run: Run) -> str:
-    """What a run has cost, against what was estimated: `$0.4213 (estimated $0.10 to $0.80; 3.1 x one agent)`."""
-    e = plan.estimate
-    return f"${run.usd:.4f} (estimated ${e.usd_low:.2f} to ${e.usd_high:.2f}; {run.multiple:g} x one agent)"
+    """What a run has cost, against p10, p90 and p50 of what was estimated.
+
+    `$0.4213 (estimated $0.10 to $0.80, p50 $0.35; 3.1 x one agent)`
+    """
+    return f"${run.usd:.4f} (estimated {priced(plan.estimate)}; {run.multiple:g} x one agent)"
+
+
+def priced(e: Estimate) -> str:
+    """Dollars as estimated: `$0.10 to $0.80, p50 $0.35`; no p50 in estimates of old."""
+    middle = f", p50 ${e.usd_mid:.2f}" if e.usd_mid else ""
+    return f"${e.usd_low:.2f} to ${e.usd_high:.2f}{middle}"
+
+
+def _estimated(plan: Plan, past: Past | None) -> str:
+    """Of a run that is done, what it cost and was estimated at; "" if nothing can be said."""
+    if not past:
+        return ""
+    how = fit(plan.estimate, past, "usd")
+    verdict = f", {how}" if how else ""
+    return f"${past.usd:.4f}, estimated {priced(plan.estimate)}{verdict}  "
 
 
 def _nothing(ref: str) -> FanfoldError:
@@ -191,6 +242,7 @@ def _matches(ref: str, text: str, find: str, offset: int, limit: int) -> Page:
 def _plan_lines(plan: Plan) -> Iterator[str]:
     yield f"{plan.id}: {plan.mode}, {len(plan.subtasks)} subtasks. {plan.reason}"
     yield f"Task: {plan.task.task}"
+    yield f"Estimate: {_price(plan.estimate)}"
     yield from (f"Assumed: {text}" for text in plan.assumptions)
     yield from (f"{p.level} in {p.field}: {p.problem} {p.remedy}" for p in plan.problems)
     for subtask in plan.subtasks:
@@ -199,10 +251,18 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
         yield f"- {subtask.id}: {subtask.title} [{places}] {checks}{after}"
 
 
-def _run_lines(plan: Plan, run: Run, results: dict[str, Result]) -> Iterator[str]:
+def _price(e: Estimate) -> str:
+    usd = [priced(e)] if e.usd_high else []
+    tokens = [f"{e.tokens_low:,} to {e.tokens_high:,} tokens, p50 {e.tokens_mid:,}"] if e.tokens_high else []
+    seconds = f"{e.seconds_low:,.1f} to {e.seconds_high:,.1f} s, p50 {e.seconds_mid:,.1f}"
+    return f"p10 to p90: {'; '.join([*usd, *tokens, seconds])}. {e.basis}".rstrip()
+
+
+def _run_lines(plan: Plan, run: Run, results: dict[str, Result], past: Past | None) -> Iterator[str]:
     yield f"{run.id}: {standing(run)}. Plan {plan.id}: {plan.task.task[:500]}"
     if run.tokens:
         yield f"Spent {spending(plan, run)}, {run.tokens:,} tokens. What happened when: {run.id}/events."
+    yield from _came(plan.estimate, past)
     for subtask in plan.subtasks:
         result = results.get(subtask.id)
         if not result:
@@ -210,6 +270,16 @@ def _run_lines(plan: Plan, run: Run, results: dict[str, Result]) -> Iterator[str
             continue
         what = f"{result.status}, {len(result.findings)} findings, {result.seconds:.1f} s{_in_short(result)}"
         yield f"- {subtask.id}: {subtask.title}: {what}" + (f" ({result.reason})" if result.reason else "")
+
+
+def _came(estimate: Estimate, past: Past | None) -> Iterator[str]:
+    """How what a run took stands to p10 and p90 of what was estimated, if that can be said."""
+    if past and fit(estimate, past, "usd"):
+        usd, tokens, seconds = (fit(estimate, past, what) for what in WHAT)
+        yield (
+            f"Against p10 to p90 of the estimate: dollars {usd}, tokens {tokens}, seconds {seconds} "
+            f"({past.seconds:,.1f} s at work; estimated {estimate.seconds_low:,.1f} to {estimate.seconds_high:,.1f})."
+        )
 
 
 def _in_short(result: Result) -> str:

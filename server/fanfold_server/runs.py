@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 from fanfold_server.dispatch.attempt import Attempt
 from fanfold_server.dispatch.notes import noted
 from fanfold_server.records import Estimate, Plan, Run, RunState
-from fanfold_workers.contract import MAX_REASON_CHARS, MAX_TEXT_CHARS, Prior, Result, Status, Subtask
+from fanfold_server.revising import unchanged
+from fanfold_workers.contract import MAX_REASON_CHARS, MAX_TEXT_CHARS, Prior, Result, Status, Subtask, Usage
 from fanfold_workers.errors import NothingUsableError, UnknownNameError
 from fanfold_workers.journal import Journal
 from fanfold_workers.work import Worker, doer
@@ -26,6 +27,7 @@ _IDS = TypeAdapter(list[str])
 _AGAIN = TypeAdapter(dict[str, bool])
 """What a retry does again: by subtask, whether it goes on with the conversation of the try before."""
 _DIRECTORIES = TypeAdapter(dict[str, Path])
+_ORIGINS = TypeAdapter(dict[str, str])
 
 
 def digest(*parts: str) -> str:
@@ -82,6 +84,43 @@ class Runs:
         run = run_of(plan.id)
         await self.journal.record(f"runs/{run}", plan.id)
         return run
+
+    async def take_over(self, plan: Plan) -> None:
+        """Record what stands of the run that a plan follows, or of the plan that it revises, as Results of its own.
+
+        Once, when the plan is first dispatched or submitted to, or a worker asks what others found before. Of a
+        revised plan that is whatever is the same in both and has a usable Result by then.
+        """
+        run = run_of(plan.id)
+        before = plan.follows or plan.revises
+        if not before or await self.journal.recall(f"{run}/kept"):
+            return
+        other = await self.plan(before)
+        attempts = await self.attempts(other)
+        results = await self.gathered(attempts)
+        wanted = set(plan.kept)
+        if plan.revises:
+            wanted |= unchanged(other.subtasks, plan.subtasks)
+        whence = await self._origins(run_of(other.id))
+        kept: dict[str, str] = {}
+        for subtask in plan.subtasks:
+            result = results.get(subtask.id)
+            if subtask.id in wanted and result and result.usable:
+                # It has cost this run nothing.
+                mine = result.model_copy(update={"usage": Usage(), "seconds": 0.0, "attempt": 1})
+                await self.journal.record(Attempt(run, subtask).key, mine.model_dump_json())
+                kept[subtask.id] = whence.get(subtask.id, run_of(other.id))
+        await self.journal.record(f"{run}/kept", _ORIGINS.dump_json(kept).decode())
+
+    async def _origins(self, run: str) -> dict[str, str]:
+        """In which run the Results that it took over were found, by subtask."""
+        value = await self.journal.recall(f"{run}/kept")
+        return _ORIGINS.validate_json(value) if value else {}
+
+    async def found_in(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        """The attempts as of the runs in which they were made: one may have taken over what another found."""
+        whence = await self._origins(attempts[0].run) if attempts else {}
+        return [replace(a, run=whence.get(a.subtask.id, a.run)) for a in attempts]
 
     async def keep_directories(self, run: str, directories: Mapping[str, Path]) -> None:
         """Record where the run's roots are, for a later process to go on over the same. Never shown to a host."""
@@ -162,6 +201,7 @@ class Runs:
         """What the subtask's prerequisites came to, and the ids of those that have not ended."""
         if not subtask.depends_on:
             return (), []
+        await self.take_over(plan)
         attempts = {a.subtask.id: a for a in await self.attempts(plan)}
         results = await self.results(tuple(attempts[name] for name in subtask.depends_on if name in attempts))
         prior = tuple(Prior(title=attempts[name].subtask.title, result=result) for name, result in results.items())
@@ -250,7 +290,8 @@ class Runs:
 
 def one_agent(estimate: Estimate) -> float:
     """Tokens that one agent would have taken for the whole task, as the plan's estimate takes it; 0 for none."""
-    return (estimate.tokens_low + estimate.tokens_high) / 2 / max(1.0, estimate.multiple)
+    middle = estimate.tokens_mid or (estimate.tokens_low + estimate.tokens_high) / 2
+    return middle / max(1.0, estimate.multiple)
 
 
 def unusable(run: Run, results: Mapping[str, Result]) -> NothingUsableError:

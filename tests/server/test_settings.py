@@ -55,6 +55,8 @@ LAYERS: dict[str, tuple[str, list[str], list[Any]]] = {
     "base_url": ("base_url", ["http://one", "https://two:8/x/"], ["http://one", "https://two:8/x"]),
     "max_usd_per_run": ("max_usd_per_run", ["0", "10000"], [0, 10_000]),
     "max_usd_per_day": ("max_usd_per_day", ["0.5", "3"], [0.5, 3]),
+    "approve_above_usd": ("approve_above_usd", ["0", "2.5"], [0, 2.5]),
+    "approve_above_workers": ("approve_above_workers", ["0", "10000"], [0, 10_000]),
     "width": ("width", ["1", "256"], [1, 256]),
     "worker_seconds": ("worker_seconds", ["0.001", "86400"], [0.001, 86_400]),
     "run_seconds": ("run_seconds", ["0.001", "604800"], [0.001, 604_800]),
@@ -408,6 +410,8 @@ def test_the_example_of_the_documentation_is_read(tmp_path: Path, monkeypatch: p
     assert settings == replace(
         Settings.read({}),
         roots={"code": tmp_path / "src", "papers": tmp_path / "papers"},
+        approve_above_usd=2,
+        approve_above_workers=20,
         worker_seconds=600,
         run_seconds=3_600,
         audit=tmp_path / "audit.jsonl",

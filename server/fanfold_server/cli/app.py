@@ -78,6 +78,14 @@ def _set_up(command: F) -> F:
         ("--lead-model",): ("ID", "The model that plans and composes (FANFOLD_LEAD_MODEL; claude-opus-5-5)."),
         ("--worker-model",): ("ID", "The model that does subtasks (FANFOLD_WORKER_MODEL; claude-sonnet-5-5)."),
         ("--max-usd", "--max-usd-per-run"): ("USD", "What a run may spend (FANFOLD_MAX_USD_PER_RUN; 5)."),
+        ("--approve-above-usd",): (
+            "USD",
+            "Ask a person before a plan that may cost more (FANFOLD_APPROVE_ABOVE_USD; none).",
+        ),
+        ("--approve-above-workers",): (
+            "N",
+            "And before one of more agents than that (FANFOLD_APPROVE_ABOVE_WORKERS; none).",
+        ),
         ("--worker-seconds",): ("SECONDS", "The longest a worker may take (FANFOLD_WORKER_SECONDS; its subtask's)."),
         ("--run-seconds",): ("SECONDS", "The longest a dispatch may take (FANFOLD_RUN_SECONDS; none)."),
         ("--enough",): ("SHARE", "Of its subtasks, what a run needs (FANFOLD_ENOUGH; 1)."),
@@ -141,18 +149,66 @@ def fanfold(context: click.Context) -> int | None:
     return _serve(())
 
 
+def _splitting(command: F) -> F:
+    """The options that say how a task is split."""
+    options = [
+        click.option(
+            "--item", "items", multiple=True, help="A thing to look at; repeat it. What lies in the roots if none."
+        ),
+        click.option(
+            "--check", "checks", multiple=True, help="An inspection; repeat it. From the task's words if none."
+        ),
+        click.option("--max-workers", type=click.IntRange(1, 10_000), help="Split into at most that many subtasks."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @fanfold.command()
-@click.argument("task")
+@click.argument("task", required=False)
+@click.option("--follow-up", default="", metavar="RUN", help="In place of a TASK: what this run left open.")
+@click.option("-o", "--output", metavar="FILE", help="Write the plan there as JSON, to read and edit.")
 @_rooted
-@click.option("--item", "items", multiple=True, help="A thing to look at; repeat it. What lies in the roots if none.")
-@click.option("--check", "checks", multiple=True, help="An inspection; repeat it. From the task's words if none.")
-@click.option("--max-workers", type=click.IntRange(1, 10_000), help="Split into at most that many subtasks.")
+@_splitting
+@_set_up
+@_everywhere
+def plan(
+    task: str | None,
+    follow_up: str,
+    output: str | None,
+    roots: tuple[str, ...],
+    items: tuple[str, ...],
+    checks: tuple[str, ...],
+    max_workers: int | None,
+) -> int:
+    """Split TASK and price it; nothing is run. `fanfold run --plan` runs it, edited or not."""
+    from . import plans, work
+    from .output import Output
+    from .stopping import until_stopped
+
+    if bool(task) == bool(follow_up):
+        msg = "It takes a TASK, or --follow-up RUN."
+        raise click.UsageError(msg)
+    fields = {"task": task, "items": items, "checks": checks, "max_workers": max_workers}
+    given = work.task_of(fields) if task else None
+    place = Output("json", Path(output) if output else None)
+    again = work.repeated(click.get_current_context().meta.get(_HOME))
+    return until_stopped(partial(plans.plan, _settings(roots), given, follow_up, place, again))
+
+
+@fanfold.command()
+@click.argument("task", required=False)
+@click.option("--plan", "planned", metavar="PLAN", help="In place of a TASK: a plan's id, or a file with a plan.")
+@_rooted
+@_splitting
 @_detaching
 @_set_up
 @_reporting
 @_everywhere
 def run(
-    task: str,
+    task: str | None,
+    planned: str | None,
     roots: tuple[str, ...],
     items: tuple[str, ...],
     checks: tuple[str, ...],
@@ -163,16 +219,23 @@ def run(
     form: "Form",
     output: str | None,
 ) -> int:
-    """Plan TASK, do it, and print the report.
+    """Plan TASK, do it, and print the report; or do what a plan says.
 
     Progress goes to stderr. Exit code 3 says that a subtask did not end ok or part of the scope was not examined.
     """
-    from . import work
+    from . import plans, work
     from .stopping import until_stopped
 
+    if bool(task) == bool(planned):
+        msg = "It takes a TASK, or --plan PLAN."
+        raise click.UsageError(msg)
+    if planned and (items or checks or max_workers):
+        msg = "--item, --check and --max-workers belong to a TASK; edit the plan instead."
+        raise click.UsageError(msg)
     fields = {"task": task, "items": items, "checks": checks, "max_workers": max_workers}
     settings, wanted = _settings(roots), _wanted(question, max_chars, form, output)
-    code = until_stopped(partial(work.run, settings, work.task_of(fields), wanted, detach=detach))
+    given = plans.given(planned) if planned else work.task_of(fields)
+    code = until_stopped(partial(work.run, settings, given, wanted, detach=detach))
     if code < 128:  # whoever stopped it does not want to wait
         _tidy(settings)
     return code
@@ -211,6 +274,25 @@ def resume(
     allow = "--max-usd" in click.get_current_context().meta.get(_SETTINGS, {})
     going = work.Going(retry, allow, enough_of, not no_report, detach)
     return until_stopped(partial(work.resume, settings, run_id, wanted, going))
+
+
+@fanfold.command()
+@click.argument("plan_id", metavar="PLAN")
+@click.option("--yes", is_flag=True, help="Approve it without being asked.")
+@_everywhere
+def approve(plan_id: str, yes: bool) -> int:
+    """Let a PLAN be started that waits for a person's approval; it is shown, and you are asked.
+
+    approve_above_usd and approve_above_workers say which plans wait. The approval holds for this plan as it is: a
+    changed version waits again. Where there is no terminal to ask on it takes --yes, which is for scripts of your
+    own that have shown you the plan. A program, a model among them, that may run it as you approves as you: deny it
+    this command where you want to be asked yourself.
+    """
+    from . import approving, work
+    from .stopping import until_stopped
+
+    again = work.repeated(click.get_current_context().meta.get(_HOME))
+    return until_stopped(partial(approving.approve, _journal_alone(), plan_id, again, unasked=yes))
 
 
 @fanfold.command()
@@ -253,7 +335,7 @@ def show(ref: str, find: str, offset: int, limit: int | None, form: str) -> int:
     from . import looking
 
     wanted = looking.Look(ref, find, offset, limit, as_json=form == "json")
-    return _anyio_run(partial(looking.show, _journal_alone(), wanted))
+    return _anyio_run(partial(looking.show, _as_far_as_it_can_be(), wanted))
 
 
 @fanfold.command()
@@ -290,6 +372,88 @@ def servers(accept: str) -> int:
     from . import servers as others
 
     return _anyio_run(partial(others.servers, _settings(()), _environ(), accept))
+
+
+@fanfold.group("eval", invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@_everywhere
+@click.pass_context
+def evaluation(context: click.Context) -> None:
+    """Measure the plans, or whether a fan-out is worth its price."""
+    if not context.invoked_subcommand:
+        click.echo(context.get_help())
+
+
+def _evaluated(command: F) -> F:
+    """The options of both evaluations."""
+    options = {
+        ("--config",): ("FILE", "A TOML file of settings (FANFOLD_CONFIG; config.toml in the system's place)."),
+        ("--max-usd", "--max-usd-per-run"): ("USD", "What all of it may spend (FANFOLD_MAX_USD_PER_RUN; 5)."),
+    }
+    for names, (metavar, text) in reversed(options.items()):
+        command = click.option(*names, metavar=metavar, expose_value=False, callback=_set, help=text)(command)
+    as_json = click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
+    chosen = click.option(
+        "--cases", "wanted", default="", metavar="WHICH", help="Classes, ids or patterns of ids, parted by commas."
+    )
+    return chosen(as_json(command))
+
+
+@evaluation.command("plan")
+@click.option("--model", default="", metavar="ID", help="Have this model plan; it is paid for.")
+@click.option("--engine", type=click.Choice(["rules", "model"]), help="Who plans; rules unless a model is named.")
+@click.option("--answers", type=click.Path(path_type=Path), help="Plan with recorded answers; nobody is asked.")
+@click.option("--record", type=click.Path(path_type=Path), help="Append what the model answers to this file.")
+@click.option("--against", type=click.Path(path_type=Path), help="Compare with these results, not the last ones.")
+@_evaluated
+@_everywhere
+def eval_plan(
+    model: str,
+    engine: str | None,
+    answers: Path | None,
+    record: Path | None,
+    against: Path | None,
+    wanted: str,
+    as_json: bool,
+) -> int:
+    """Plan the tasks that ship with fanfold, score the plans, and show what differs from the last time.
+
+    Exit code 3 says that of some cases nothing can be said: no answer, a stale one, no money.
+    """
+    from . import evaluating
+
+    engine = engine or ("model" if model and not answers else "rules")
+    if record and (answers or engine == "rules"):
+        msg = "--record keeps what a model answers: name one with --model, and no --answers."
+        raise click.UsageError(msg)
+    if model and engine == "rules" and not answers:
+        msg = "--engine rules asks no model: leave one of the two out."
+        raise click.UsageError(msg)
+    settings = _settings_of(model, "auto" if answers else engine)
+    wish = evaluating.Wish(wanted, engine, model, answers, record, against, as_json)
+    return _anyio_run(partial(evaluating.plan, settings, wish))
+
+
+@evaluation.command("report")
+@click.option("--lead-model", metavar="ID", expose_value=False, callback=_set, help="Plans, writes and judges.")
+@click.option("--worker-model", metavar="ID", expose_value=False, callback=_set, help="Does the subtasks.")
+@_evaluated
+@_everywhere
+def eval_report(wanted: str, as_json: bool) -> int:
+    """Have one agent and the fan-out do the same tasks, and judge both: quality beside cost. It takes a key.
+
+    Each report is held to listed facts and to its quotes by code, and to a rubric by the lead, who does not know
+    whose it is. Exit code 3 says that an answer or a judgement is missing.
+    """
+    from . import contesting
+
+    return _anyio_run(partial(contesting.report, _settings_of("", "model"), wanted, as_json=as_json))
+
+
+def _settings_of(model: str, engine: str) -> "Settings":
+    """The settings with this lead and engine, whatever else says."""
+    given: dict[str, str] = click.get_current_context().meta.setdefault(_SETTINGS, {})
+    given.update({"--engine": engine, **({"--lead-model": model} if model else {})})
+    return _settings(())
 
 
 @fanfold.command()
@@ -359,6 +523,16 @@ def _journal_alone() -> "Settings":
 
     _log()
     return Settings(home=default_home(_environ()))
+
+
+def _as_far_as_it_can_be() -> "Settings":
+    """All settings, or where something is wrong with them the journal's place alone."""
+    from fanfold_workers.errors import FanfoldError
+
+    try:
+        return _settings(())
+    except FanfoldError:
+        return _journal_alone()
 
 
 def _log() -> None:

@@ -55,6 +55,7 @@ async def _looked(environ: Mapping[str, str], roots: tuple[str, ...]) -> AsyncIt
     for line in _roots(settings):
         yield line
     yield _jail()
+    yield _approval(settings)
     from .thinking import asked  # heavy, and of no use to whoever is stopped before it
 
     async for line in asked(settings, environ):
@@ -156,6 +157,14 @@ def _jail() -> Line:
     if kernel:
         return Line("ok", "file scope", "held by the kernel (openat2)")
     return Line("ok", "file scope", "held by a walk that follows no link (openat2 is not available here)")
+
+
+def _approval(settings: Settings) -> Line:
+    usd, workers = settings.approve_above_usd, settings.approve_above_workers
+    above = [f"${usd:g}"] if usd is not None else []
+    above += [f"{workers:,} agents"] if workers is not None else []
+    waits = f"a plan above {' or '.join(above)} waits for a person's approval"
+    return Line("ok", "approval", waits if above else "no plan waits for a person's; the ceilings hold")
 
 
 def _print(line: Line) -> None:

@@ -3,11 +3,14 @@
 import json
 import shutil
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from fanfold_server.approving import Thresholds
+from fanfold_server.history import calibration, fit
+from fanfold_server.planning.observed import Past
 from fanfold_server.records import Plan, Run, RunState
 from fanfold_server.refs import DEFAULT_PAGE_CHARS, MAX_PAGE_CHARS, Page, Refs
 from fanfold_server.runs import Runs
@@ -21,10 +24,13 @@ from .terminal import one_line, put, put_paged, put_styled, say
 
 PIPED_COLUMNS = 200
 """Width of a table that no terminal limits."""
-COLUMNS = ("when", "run", "state", "ended")
+STATE, ENDED = 2, 3
+"""Of the columns, where those two stand."""
 GAP = 2
-LEAST_TASK_COLUMNS = 20
+LEAST_TASK_COLUMNS, LEAST_ENDED_COLUMNS = 12, 7
 
+Recent = Sequence[tuple[float, Plan, Run]]
+"""When each began, its plan, and how it stands."""
 
 COLORS = {RunState.done: "green", RunState.running: "cyan", RunState.waiting: "yellow", RunState.interrupted: "red"}
 
@@ -52,15 +58,17 @@ class Look:
 async def stored(settings: Settings) -> AsyncGenerator[Refs, None]:
     """Everything that is stored, for reading."""
     async with open_journal(settings.home) as journal:
-        yield Refs(Runs(journal, RulesWorker(shipped(), {})))
+        thresholds = Thresholds(settings.approve_above_usd, settings.approve_above_workers)
+        yield Refs(Runs(journal, RulesWorker(shipped(), {})), thresholds)
 
 
 async def runs(settings: Settings, limit: int) -> int:
     """Print the table of the latest runs."""
     async with stored(settings) as refs:
         recent = await refs.recent(limit)
+        pasts = await refs.measured(recent)
     if recent:
-        put_styled(_table(recent))
+        put_styled(_table(recent, pasts))
     else:
         say('No runs yet. Begin with: fanfold run "…" --root DIR')
     return 0
@@ -104,35 +112,79 @@ async def _json(refs: Refs, look: Look) -> str:
     return json.dumps(asdict(page), indent=1)
 
 
-def _table(recent: list[tuple[float, Plan, Run]]) -> str:
+def _table(recent: Recent, pasts: Mapping[str, Past]) -> str:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     on_terminal = sys.stdout.isatty()
     columns = shutil.get_terminal_size().columns if on_terminal else PIPED_COLUMNS
-    rows = [(_when(at), run.id, str(run.state), _progress(run)) for at, _, run in recent]
-    widths = [max(len(name), *(len(row[n]) for row in rows)) for n, name in enumerate(COLUMNS)]
-    left = max(LEAST_TASK_COLUMNS, columns - sum(widths) - GAP * len(widths))
+    names, rows = _cells(recent, pasts)
+    widths = _widths(names, rows, columns)
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold" if on_terminal else "")
-    for name in (*COLUMNS, "task"):
-        table.add_column(name, no_wrap=True)
-    for (when, run_id, state, progress), (_, plan, run) in zip(rows, recent, strict=True):
-        task = Text(one_line(plan.task.task))
-        task.truncate(left, overflow="ellipsis")
-        table.add_row(when, run_id, Text(state, style=COLORS[run.state]), progress, task)
-    console = Console(width=sum(widths) + GAP * len(widths) + left, highlight=False)
+    for name, width in zip(names, widths, strict=True):
+        table.add_column(name, no_wrap=True, width=width)
+    for row, (_, _, run) in zip(rows, recent, strict=True):
+        cells = [Text(cell) for cell in row]
+        cells[STATE].stylize(COLORS[run.state])
+        for cell, width in zip(cells, widths, strict=True):
+            cell.truncate(width, overflow="ellipsis")
+        table.add_row(*cells)
+    console = Console(width=sum(widths) + GAP * len(widths), highlight=False)
     with console.capture() as captured:
         console.print(table)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+    told = calibration((plan.estimate, pasts.get(run.id)) for _, plan, run in recent).line()
+    return "\n".join([*(line.rstrip() for line in captured.get().splitlines()), *([told] if told else [])])
+
+
+def _cells(recent: Recent, pasts: Mapping[str, Past]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The names of the columns and the rows; what runs cost only where one has cost something."""
+    paid = any(run.usd for _, _, run in recent)
+    names = ("when", "run", "state", "ended", *(("cost (p50-p90)",) if paid else ()), "task")
+    rows = [
+        (
+            _when(at),
+            run.id,
+            str(run.state),
+            _progress(run),
+            *((_cost(plan, run, pasts.get(run.id)),) if paid else ()),
+            one_line(plan.task.task),
+        )
+        for at, plan, run in recent
+    ]
+    return names, rows
+
+
+def _widths(names: Sequence[str], rows: Sequence[Sequence[str]], columns: int) -> list[int]:
+    """How wide each column is: the task gets what is left, and what has ended gives way to it."""
+    *widths, task = [max(len(name), *(len(row[n]) for row in rows)) for n, name in enumerate(names)]
+    left = columns - sum(widths) - GAP * len(names)
+    short = max(0, LEAST_TASK_COLUMNS - left)
+    given = min(short, max(0, widths[ENDED] - LEAST_ENDED_COLUMNS))
+    widths[ENDED] -= given
+    return [*widths, min(task, max(LEAST_TASK_COLUMNS, left + given))]
 
 
 def _progress(run: Run) -> str:
     others = [f"{count} {status}" for status, count in run.counts.items() if status is not Status.ok]
-    cost = [f"${run.usd:.2f}"] if run.usd else []
-    return ", ".join([f"{run.ended}/{run.total}", *others, *cost])
+    return ", ".join([f"{run.ended}/{run.total}", *others])
+
+
+def _cost(plan: Plan, run: Run, past: Past | None) -> str:
+    """What a run has cost, p50 and p90 of its estimate, and how the two agree: `$0.42 ($0.35-0.90) in`."""
+    if not run.usd:
+        return ""
+    e = plan.estimate
+    estimated = f" (${_dollars(e.usd_mid)}-{_dollars(e.usd_high)})" if e.usd_mid else ""
+    return f"${_dollars(run.usd)}{estimated} {fit(e, past, 'usd') or ''}".rstrip()
+
+
+def _dollars(usd: float) -> str:
+    return f"{usd:.2f}" if usd >= 0.1 else f"{usd:.3f}"
 
 
 def _when(at: float) -> str:
     then, now = datetime.fromtimestamp(at).astimezone(), datetime.now().astimezone()
-    return then.strftime("%H:%M" if then.date() == now.date() else "%Y-%m-%d %H:%M")
+    if then.date() == now.date():
+        return then.strftime("%H:%M")
+    return then.strftime("%m-%d %H:%M" if then.year == now.year else "%Y-%m-%d")

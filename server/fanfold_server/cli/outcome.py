@@ -11,7 +11,7 @@ from typing import cast
 
 import click
 
-from fanfold_workers.errors import CannotDoError, FanfoldError, InputError
+from fanfold_workers.errors import ApprovalNeededError, CannotDoError, FanfoldError, InputError
 
 from .terminal import UnheardError, say
 
@@ -90,6 +90,8 @@ def _usage(error: click.ClickException) -> str:
 
 def _spelled(error: FanfoldError) -> str:
     name = OPTIONS.get(re.split(r"[.\[]", error.field)[0], error.field)
+    if isinstance(error, ApprovalNeededError):
+        return f"{error.problem} {error.remedy}"
     if isinstance(error, CannotDoError) and name == "TASK":
         remedy = _other_ways()
     else:

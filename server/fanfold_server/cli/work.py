@@ -3,8 +3,8 @@
 import os
 import shlex
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -14,16 +14,16 @@ from fanfold_server.dispatch.policy import Policy
 from fanfold_server.opening import orchestrator_of
 from fanfold_server.orchestrator import Orchestrator
 from fanfold_server.records import GapKind, Mode, Plan, Report, Run, RunState, Task
-from fanfold_server.refs import spending, standing
-from fanfold_server.runs import directories_of
+from fanfold_server.refs import priced, spending, standing
 from fanfold_server.settings import Settings
 from fanfold_server.store import open_journal
 from fanfold_workers.contract import Status
 from fanfold_workers.errors import InputError
-from fanfold_workers.journal import Journal
 
+from .approving import may_start
 from .outcome import Exit
 from .output import Output
+from .plans import taken, with_roots_of
 from .terminal import put, say
 from .watched import Watched
 from .watching import watching
@@ -68,18 +68,26 @@ def repeated(home: str | None) -> str:
     return f" --home {shlex.quote(home)}" if home else ""
 
 
-async def run(settings: Settings, task: Task, wanted: Wanted, *, detach: bool = False) -> int:
-    """Plan the task anew, dispatch it, report; with `detach` leave it to a process of its own."""
+async def run(settings: Settings, task: Task | Plan | str, wanted: Wanted, *, detach: bool = False) -> int:
+    """Plan the task anew, dispatch it, report; with `detach` leave it to a process of its own.
+
+    In place of a task, a plan: by its id, or as a file had it.
+    """
     wanted.output.check()
-    async with orchestrator_of(settings, os.environ) as fanfold:
+    async with open_journal(settings.home) as journal, AsyncExitStack() as stack:
+        if not isinstance(task, Task):
+            settings = await with_roots_of(task if isinstance(task, str) else task.id, settings, journal)
+        fanfold = await stack.enter_async_context(orchestrator_of(settings, os.environ, journal=journal))
         try:
-            plan = await fanfold.plan(task, fresh=True)
+            plan = await (fanfold.plan(task, fresh=True) if isinstance(task, Task) else taken(fanfold, task))
         except anyio.get_cancelled_exc_class():
             say("Stopped while planning; nothing was started.")
             raise
         _refuse_faulty(plan)
         for note in _notes(plan):
             say(note)
+        if not await may_start(fanfold, plan):
+            return Exit.error
         if detach:
             return await _left_alone(fanfold, plan, wanted.again)
         return await _reported(fanfold, plan, wanted, retry=False)
@@ -108,11 +116,13 @@ async def resume(settings: Settings, run_id: str, wanted: Wanted, going: Going) 
     """Go on with a run where it stands, over the roots it began with and those in the settings; report."""
     wanted.output.check()
     async with open_journal(settings.home) as journal:
-        settings = replace(settings, roots={**await _roots(journal, run_id, settings.roots), **settings.roots})
+        settings = await with_roots_of(run_id, settings, journal)
         async with orchestrator_of(settings, os.environ, journal=journal) as fanfold:
             plan = await fanfold.runs.plan(run_id)
             if going.allow:
                 await fanfold.allow(run_id)
+            if not await may_start(fanfold, plan, retry=going.retry):
+                return Exit.error
             policy = replace(fanfold.policy, enough_of=going.enough_of) if going.enough_of else None
             if going.detach:
                 return await _left_alone(fanfold, plan, wanted.again, retry=going.retry, policy=policy)
@@ -143,15 +153,6 @@ async def _left_alone(fanfold: Orchestrator, plan: Plan, again: str, **how: Any)
     return Exit.complete
 
 
-async def _roots(journal: Journal, run_id: str, given: Mapping[str, Path]) -> Mapping[str, Path]:
-    began_with = await directories_of(journal, run_id)
-    for name, directory in began_with.items():
-        if name not in given and not directory.is_dir():
-            msg = f"The directory of the root {name}, {directory}, is gone."
-            raise InputError(msg, field="--root", remedy=f"Say where it is now: --root {name}=DIR.")
-    return began_with
-
-
 async def _reported(
     fanfold: Orchestrator, plan: Plan, wanted: Wanted, *, retry: bool, policy: Policy | None = None
 ) -> int:
@@ -172,9 +173,8 @@ async def _reported(
 
 
 def is_complete(run: Run, report: Report) -> bool:
-    """Whether every subtask ended ok and all that was in scope was examined."""
-    others = set(run.counts) - {Status.ok}
-    return run.state is RunState.done and not others and not any(gap.kind in MISSING for gap in report.gaps)
+    """Whether every subtask ended ok, or was finished by another, and all that was in scope was examined."""
+    return run.state is RunState.done and not any(gap.kind in MISSING for gap in report.gaps)
 
 
 def _refuse_faulty(plan: Plan) -> None:
@@ -188,8 +188,7 @@ def _notes(plan: Plan) -> list[str]:
     split = f"plan {plan.id}: {plan.mode}. {plan.reason}"
     insisted = ["This takes one look; it is run as one all the same."] if plan.mode is Mode.single else []
     warnings = [f"warning: {p.field}: {p.problem} {p.remedy}" for p in plan.problems if p.level == "warning"]
-    e = plan.estimate
-    price = [f"estimate: ${e.usd_low:.2f} to ${e.usd_high:.2f} for fanfold's own models"] if e.usd_high else []
+    price = [f"estimate: {priced(plan.estimate)}, for fanfold's own models"] if plan.estimate.usd_high else []
     return [split, *insisted, *price, *(f"assumed: {text}" for text in plan.assumptions[:5]), *warnings[:10]]
 
 

@@ -114,10 +114,10 @@ class Planned(Answer):
         plan_id: for dispatch and submit; null while the plan is being made.
         mode: single (do it yourself), parallel, or staged (some wait for others).
         reason: why this mode.
-        subtasks: as many as fit, in order, of subtasks_total.
+        subtasks: those to do, as many as fit, in order, of subtasks_total.
         assumptions: what was taken for granted.
         problems: what is wrong with the plan; an error keeps it from being dispatched.
-        estimate: the price.
+        estimate: the price: p10 (low), p50 (mid) and p90 (high).
     """
 
     plan_id: str | None = None
@@ -252,7 +252,7 @@ class Submitted(Answer):
 
 
 class Disagreement(Value):
-    """A conflict: what about, who says what, and why one side is believed ("" while it stays open)."""
+    """A conflict: what about, who says what, and why one side is believed or all hold ("": open)."""
 
     about: str
     sides: tuple[str, ...]
@@ -374,9 +374,10 @@ def _call(arguments: dict[str, Any]) -> str:
 
 def _price(estimate: Estimate) -> str:
     e = estimate
-    tokens = f"{e.tokens_low} to {e.tokens_high} tokens ({e.multiple} x one agent)"
-    time = f"{e.seconds_low} to {e.seconds_high} s"
-    return f"{e.workers} workers, {time}, {tokens}, {e.usd_low} to {e.usd_high} USD. {e.basis}".rstrip()
+    tokens = f"{e.tokens_low} to {e.tokens_high} tokens (p50 {e.tokens_mid}; {e.multiple} x one agent)"
+    time = f"{e.seconds_low} to {e.seconds_high} s (p50 {e.seconds_mid})"
+    usd = f"{e.usd_low} to {e.usd_high} USD (p50 {e.usd_mid})"
+    return f"p10 to p90: {e.workers} workers, {time}, {tokens}, {usd}. {e.basis}".rstrip()
 
 
 def _coverage(c: Coverage) -> str:

@@ -10,7 +10,8 @@ from pydantic import Field, StringConstraints, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
 from fanfold_server.dispatch.policy import GRACE_SECONDS, MAX_RUN_SECONDS, MAX_WORKER_SECONDS
-from fanfold_server.records import MAX_SUBTASKS, MAX_TASK_CHARS, Draft
+from fanfold_server.records import MAX_SUBTASKS, MAX_TASK_CHARS, Draft, NotTooLong
+from fanfold_server.revising import Change
 from fanfold_workers.contract import MAX_FINDINGS, MAX_TEXT_CHARS, Id, Line, Place, Status, Value
 from fanfold_workers.errors import InputError
 from fanfold_workers.lenient import FINDING_SCHEMA
@@ -34,6 +35,14 @@ Findings = Annotated[
     Field(max_length=2 * MAX_FINDINGS),
 ]
 
+CHANGE_SCHEMA = {
+    "type": "object",
+    "description": "Fields as in subtasks; those left out stay. remove: leave the subtask out.",
+    "properties": {"id": {"type": "string"}, "remove": {"type": "boolean"}},
+    "additionalProperties": True,
+}
+"""Of a change to a plan, as hosts are shown it: the fields of a subtask stand in the schema once already."""
+
 
 class PlanArguments(Value):
     """See the tool `plan`."""
@@ -41,9 +50,12 @@ class PlanArguments(Value):
     task: Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TASK_CHARS),
+        NotTooLong,
         Field(description="The whole question or order, in the words of whoever asked."),
-    ]
-    context: Annotated[str, Field(max_length=MAX_TASK_CHARS, description="What a planner should know besides.")] = ""
+    ] = ""
+    context: Annotated[
+        str, NotTooLong, Field(max_length=MAX_TASK_CHARS, description="What a planner should know besides.")
+    ] = ""
     items: Annotated[
         tuple[Line, ...],
         Field(max_length=MAX_SUBTASKS, description="The things to look at, one subtask each."),
@@ -66,6 +78,16 @@ class PlanArguments(Value):
     ] = ()
     max_workers: Annotated[
         Annotated[int, Field(ge=1, le=MAX_SUBTASKS)] | None, Field(description="At most this many subtasks.")
+    ] = None
+    revise: Annotated[Name | None, Field(description="In place of a task: a plan to change, p-….")] = None
+    changes: Annotated[
+        tuple[Annotated[Change, WithJsonSchema(CHANGE_SCHEMA)], ...],
+        Field(
+            max_length=MAX_SUBTASKS, description="What becomes of its subtasks: by id, or without one to add some."
+        ),
+    ] = ()
+    follow_up: Annotated[
+        Name | None, Field(description="In place of a task: a run, r-…, to plan only what it left open.")
     ] = None
     fresh: Annotated[
         bool, Field(description="Plan anew, although the same task was planned before (files have changed).")
@@ -186,7 +208,7 @@ class CancelArguments(Value):
     run_id: Annotated[Name, Field(description="The run, r-…, to stop.")]
 
 
-ARRAYS = frozenset({"items", "subtasks", "roots", "checks", "findings", "results", "enough_of"})
+ARRAYS = frozenset({"items", "subtasks", "changes", "roots", "checks", "findings", "results", "enough_of"})
 
 
 def read_arguments(tool: str, kind: type[A], given: dict[str, Any]) -> A:

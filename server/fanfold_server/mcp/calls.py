@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 from mcp.server.mcpserver import Context
+from mcp.types import InputRequiredResult
 
 from fanfold_server.dispatch.events import Event, Told
 from fanfold_server.dispatch.policy import Policy
@@ -38,6 +39,7 @@ from fanfold_server.mcp.arguments import (
     SynthesizeArguments,
     ref_of,
 )
+from fanfold_server.mcp.asking import Person, not_approved, question_about
 from fanfold_server.mcp.hosts import host_name, patience
 from fanfold_server.mcp.progress import telling
 from fanfold_server.mcp.shown import (
@@ -55,8 +57,9 @@ from fanfold_server.runs import RETRIED, run_of, unusable
 from fanfold_server.submission import Submission
 from fanfold_workers.aside import in_thread
 from fanfold_workers.contract import Finding, Result, Subtask
-from fanfold_workers.errors import InputError
+from fanfold_workers.errors import ApprovalNeededError, InputError
 from fanfold_workers.lenient import read_findings
+from fanfold_workers.tools.legible import in_line
 
 Host = Context[Any, Any]
 
@@ -81,16 +84,37 @@ class Calls:
     wait: float | None = None
     _news: dict[str, list[Finding]] = field(default_factory=dict[str, list[Finding]])
     _paces: dict[str, tuple[float, int]] = field(default_factory=dict[str, tuple[float, int]])
+    _person: Person = field(default_factory=Person)
 
     async def plan(self, given: PlanArguments, host: Host) -> Planned:
         """See the tool."""
-        task = Task(**{name: getattr(given, name) for name in Task.model_fields})
         called = time()
-        plan = await self.fanfold.plan(task, fresh=given.fresh, wait=self._patience(host, given.wait_seconds))
+        plan = await self._plan(given, self._patience(host, given.wait_seconds))
         if not plan:
             same = again("plan", given.model_dump(mode="json", exclude_unset=True))
             return Planned(summary="Still planning. Repeat the identical call.", engine="rules", next=same)
-        return planned(plan, self._ours, await self._age(plan, called))
+        return planned(plan, self._ours, (*await self._age(plan, called), *await self._waits(plan)))
+
+    async def _waits(self, plan: Plan) -> tuple[str, ...]:
+        needed = await self.fanfold.approval_needed(plan.id) if plan.ready else None
+        return (f"A person has to approve it before dispatch starts anything. {needed.why}",) if needed else ()
+
+    async def _plan(self, given: PlanArguments, wait: float) -> Plan | None:
+        """A plan of a task, a changed version of one, or what a run left open."""
+        if sum(map(bool, (given.task, given.revise, given.follow_up))) != 1:
+            msg = "It takes one of task, revise and follow_up."
+            raise InputError(
+                msg, field="task", remedy="Give the task in full; or a plan to revise, or a run to follow up."
+            )
+        if given.changes and not given.revise:
+            msg = "There are changes, and no plan to change."
+            raise InputError(msg, field="changes", remedy="Name the plan in revise.")
+        if given.revise:
+            return await self.fanfold.revise(given.revise, given.changes)
+        if given.follow_up:
+            return await self.fanfold.follow_up(given.follow_up)
+        task = Task(**{name: getattr(given, name) for name in Task.model_fields})
+        return await self.fanfold.plan(task, fresh=given.fresh, wait=wait)
 
     async def _age(self, plan: Plan, called: float) -> tuple[str, ...]:
         entries = await self.fanfold.journal.entries(f"plans/{plan.id}")
@@ -99,11 +123,31 @@ class Calls:
             return ()
         return (f"Planned {minutes:,.0f} minutes ago; files may have changed since. fresh=true plans anew.",)
 
-    async def dispatch(self, given: DispatchArguments, host: Host) -> Dispatched:
-        """See the tool."""
+    async def dispatch(self, given: DispatchArguments, host: Host) -> Dispatched | InputRequiredResult:
+        """See the tool. Where a person has to approve the plan, the person is asked first."""
+        until = anyio.current_time() + self._patience(host, None)
+        wait = self._patience(host, given.wait_seconds)
+        try:
+            return await self._dispatched(given, host, wait)
+        except ApprovalNeededError as needed:
+            question = await self._approval(needed, host, until - anyio.current_time())
+        return question or await self._dispatched(given, host, min(wait, max(0.0, until - anyio.current_time())))
+
+    async def _approval(self, needed: ApprovalNeededError, host: Host, seconds: float) -> InputRequiredResult | None:
+        """Have the plan approved by the person behind the host; the question, if the host has to put it first."""
+        plan = await self.fanfold.runs.plan(needed.plan_id)
+        minds = self.fanfold.mind.minds if self.fanfold.mind else None
+        heard = await self._person.asked(plan.id, question_about(plan, minds), host, seconds)
+        if isinstance(heard, InputRequiredResult):
+            return heard
+        if not heard.yes:
+            raise not_approved(needed, heard) from needed
+        await self.fanfold.approve(plan.id, by=f"elicitation: {in_line(host_name(host), 80) or 'a nameless host'}")
+        return None
+
+    async def _dispatched(self, given: DispatchArguments, host: Host, wait: float) -> Dispatched:
         plan = await self.fanfold.runs.plan(given.plan_id)
         news = self._news_of(run_of(plan.id))
-        wait = self._patience(host, given.wait_seconds)
         begun = anyio.current_time()
         work = partial(self._dispatch, given, wait, given.wait_seconds is not None)
         run = await telling(host, work)
@@ -279,4 +323,4 @@ def _loose_ends(run: Run) -> tuple[tuple[str, ...], Next | None]:
     return ((f"Not done: {failed}. dispatch with retry does them again.",) if failed else ()), None
 
 
-Handler = Callable[[Any, Host], Awaitable[Answer]]
+Handler = Callable[[Any, Host], Awaitable[Answer | InputRequiredResult]]

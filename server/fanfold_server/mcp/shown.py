@@ -28,7 +28,7 @@ from fanfold_server.mcp.answers import (
 from fanfold_server.records import Conflict, Gap, Mode, Plan, Problem, Report, Run, RunState
 from fanfold_server.refs import Page
 from fanfold_server.submission import Receipt
-from fanfold_workers.contract import Evidence, Finding, Severity, Subtask, Verdict
+from fanfold_workers.contract import EffortClass, Evidence, Finding, Severity, Subtask, Verdict
 
 PROMPT = "Call the tool read of the MCP server fanfold with ref='{ref}' and do what it says."
 LEVELS = ((120, 120, PROMPT), (80, 60, PROMPT), (50, 30, "read(ref='{ref}')"))
@@ -46,13 +46,14 @@ By = Callable[[Subtask], bool]
 
 def planned(plan: Plan, ours: By, warnings: Sequence[str]) -> Planned:
     """A plan with as many of its subtasks as there is room for, in less and less detail."""
-    theirs = sum(not ours(subtask) for subtask in plan.subtasks)
-    few = plan.subtasks[: ROOM // 50]
+    to_do = [subtask for subtask in plan.subtasks if subtask.id not in plan.kept]
+    theirs = sum(not ours(subtask) for subtask in to_do)
+    few = to_do[: ROOM // 50]
     answer = _planned(plan, (), theirs, warnings)
     for level in LEVELS:
         pieces = [_piece(plan, subtask, ours(subtask), *level) for subtask in few]
         answer = fullest(len(pieces), partial(_first, plan, pieces, theirs, warnings))
-        if len(answer.subtasks) == len(plan.subtasks):
+        if len(answer.subtasks) == len(to_do):
             break
     return answer
 
@@ -62,8 +63,9 @@ def _first(plan: Plan, pieces: Sequence[Piece], theirs: int, warnings: Sequence[
 
 
 def _planned(plan: Plan, pieces: Sequence[Piece], theirs: int, warnings: Sequence[str]) -> Planned:
-    left = len(plan.subtasks) - len(pieces)
-    cut = (f"Only {len(pieces)} of {len(plan.subtasks)} subtasks are shown: read {plan.id} has all.",) if left else ()
+    total = len(plan.subtasks) - len(plan.kept)
+    left = total - len(pieces)
+    cut = (f"Only {len(pieces)} of {total} subtasks are shown: read {plan.id} has all.",) if left else ()
     return Planned(
         summary=_plan_summary(plan, theirs),
         engine=plan.engine,
@@ -74,7 +76,7 @@ def _planned(plan: Plan, pieces: Sequence[Piece], theirs: int, warnings: Sequenc
         mode=plan.mode.value,
         reason=clip(plan.reason, 500),
         subtasks=tuple(pieces),
-        subtasks_total=len(plan.subtasks),
+        subtasks_total=total,
         assumptions=clipped(plan.assumptions, 5, 200),
         problems=clipped([_problem(problem) for problem in _worst_first(plan.problems)], 8, 250),
         estimate=plan.estimate.model_copy(update={"basis": clip(plan.estimate.basis, 200)}),
@@ -85,10 +87,11 @@ def _piece(plan: Plan, subtask: Subtask, ours: bool, title: int, scope: int, pro
     places = ", ".join(subtask.scope.places) or "no files"
     checks = f"; {', '.join(subtask.checks)}" if subtask.checks else ""
     after = f"; after {', '.join(subtask.depends_on)}" if subtask.depends_on else ""
+    effort = f"; {subtask.effort}" if subtask.effort is not EffortClass.normal else ""
     return Piece(
         id=subtask.id,
         title=clip(subtask.title, title),
-        scope=clip(places + checks + after, scope),
+        scope=clip(places + checks + after + effort, scope),
         worker_prompt="" if ours else prompt.format(ref=f"{plan.id}/{subtask.id}"),
     )
 
@@ -98,7 +101,7 @@ def _plan_summary(plan: Plan, theirs: int) -> str:
         return "This plan cannot run: put its problems right and call plan again."
     if plan.mode is Mode.single:
         return "Do it yourself: the task does not gain from being split. Dispatch only if you insist."
-    total = len(plan.subtasks)
+    total = len(plan.subtasks) - len(plan.kept)
     if not theirs:
         return f"{_counted(total, 'subtask')}, all for fanfold's own workers. Call dispatch."
     whose, rest = _counted(total, "subtask"), ""
@@ -127,7 +130,11 @@ def _worst_first(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def _problem(problem: Problem) -> str:
-    return f"{problem.level} in {problem.field}: {problem.problem} {problem.remedy}".rstrip()
+    code = f" [{problem.code}]" if problem.code else ""
+    return (
+        clip(f"{problem.level} in {problem.field}: {problem.problem} {problem.remedy}".rstrip(), 250 - len(code))
+        + code
+    )
 
 
 # -- dispatch, cancel ---------------------------------------------------------------------------------------------

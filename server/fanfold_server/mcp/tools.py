@@ -10,7 +10,7 @@ from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp.shared.exceptions import MCPError
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import Field
 
 from fanfold_server.mcp.answers import Answer, Dispatched, PageRead, Planned, Submitted, Synthesized
@@ -81,8 +81,8 @@ class CheckedTool(Tool):
 
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
-    ) -> CallToolResult:
-        """The result of one call.
+    ) -> CallToolResult | InputRequiredResult:
+        """The result of one call, or a question to the person behind the host, who answers with the call repeated.
 
         Raises:
             ToolError: what the caller can mend, in the error's own words.
@@ -91,7 +91,7 @@ class CheckedTool(Tool):
         try:
             given = read_arguments(self.name, self.verb.arguments, arguments)
             calls = await self.door()
-            answer: Answer = await getattr(calls, self.name)(given, context)
+            answer: Answer | InputRequiredResult = await getattr(calls, self.name)(given, context)
         except FanfoldError as error:
             raise ToolError(str(error)) from error
         except MCPError:
@@ -99,6 +99,8 @@ class CheckedTool(Tool):
         except Exception as error:
             msg = f"{self.name} failed by a bug of fanfold's. Call it again; if it persists, see the server's stderr."
             raise UnexpectedToolError(msg) from error
+        if isinstance(answer, InputRequiredResult):
+            return answer
         text = TextContent(type="text", text=answer.as_text())
         return CallToolResult(content=[text], structured_content=answer.model_dump(mode="json"))
 

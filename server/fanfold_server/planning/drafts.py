@@ -24,12 +24,14 @@ class Defaults:
         names: where its item is looked up, to read that alone; None if it is not.
         tools: every tool that exists: those its checks need, else the file tools if there is anything to read.
         remote: the server of each tool of other MCP servers, by the tool's name.
+        narrow: whether one that names no places, but the web or tools of other servers alone, gets no files.
     """
 
     places: tuple[str, ...]
     names: Names | None
     tools: Mapping[str, Tool[Any]]
     remote: Mapping[str, str] = field(default_factory=dict[str, str])
+    narrow: bool = False
 
     def filled(self, drafts: Sequence[Draft]) -> tuple[Subtask, ...]:
         """The drafts as subtasks, in order."""
@@ -43,7 +45,7 @@ class Defaults:
     def _subtask(self, draft: Draft, own: str) -> Subtask:
         said = next((text for text in (draft.objective, draft.title, draft.item) if visible(text)), own)
         title = draft.title[:300] if visible(draft.title) else one_line(draft.item or said, TITLE_CHARS) or own
-        places = draft.places or self.narrowed(draft) or self.places
+        places = draft.places or self.narrowed(draft) or (() if self._elsewhere(draft) else self.places)
         tools = draft.tools or tuple(dict.fromkeys(draft.checks)) or (self._file_tools() if places else ())
         return Subtask(
             id=own,
@@ -51,12 +53,19 @@ class Defaults:
             objective=said.strip(),
             boundaries=draft.boundaries,
             expected=draft.expected,
+            done_when=draft.done_when,
+            effort=draft.effort,
             item=draft.item,
             checks=draft.checks,
             scope=Scope(places=places, tools=tools, servers=self._servers(tools), web=draft.web),
             depends_on=draft.depends_on,
             if_unmet=draft.if_unmet,
         )
+
+    def _elsewhere(self, draft: Draft) -> bool:
+        """Whether what it looks at is no file, for all that it names."""
+        named = draft.web or bool(draft.tools)
+        return self.narrow and named and not draft.checks and not any(name in self.tools for name in draft.tools)
 
     def _servers(self, tools: Sequence[str]) -> tuple[str, ...]:
         """The servers whose tools it may call: naming the tool is enough."""

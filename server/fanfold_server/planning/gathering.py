@@ -103,7 +103,9 @@ class Gatherer:
         told = [f"Items: {'; '.join(found.told for found in layouts)}."] if full else []
         told += [f"Left out of {p}: {x.left_out}." for p, x in zip(self.places, layouts, strict=True) if x.left_out]
         told += [f"Left out, since nothing in them can be read: {some(bare)}."] if bare and full else []
-        problem = error("roots", f"There is nothing to read in {some(self.places)}.", "Name another place.")
+        problem = error(
+            "unknown_place", "roots", f"There is nothing to read in {some(self.places)}.", "Name another place."
+        )
         return Gathered(_distinct(full), tuple(told), (problem,) if self.places and not full else ())
 
 
@@ -115,7 +117,7 @@ def wish(task: Task, whole: bool, projects_whole: bool, without: tuple[tuple[str
 def _unknown(field: str, name: str, known: Names) -> Problem:
     where = some(known.places) or "any root: none is configured"
     remedy = did_you_mean(known.near(name), "Name something that is there, or leave the item out.")
-    return error(field, f"{one_line(name, 200)!r} is not in {where}.", remedy)
+    return error("unknown_item", field, f"{one_line(name, 200)!r} is not in {where}.", remedy)
 
 
 def _merged(items: Sequence[Item]) -> tuple[Item, ...]:

@@ -1,7 +1,7 @@
 """From a Task to a Plan: split, filled in, checked, priced."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fanfold_server.records import Mode, Plan, Problem, Task
@@ -12,10 +12,15 @@ from fanfold_workers.models.catalog import Card
 from fanfold_workers.tools.roots import Root
 from fanfold_workers.tools.toolbox import Tool
 
-from .check import ONE_BYTES, ONE_FILES, Check
+from .candidate import Candidate
+from .check import check
 from .drafts import Defaults
-from .estimate import estimate
+from .estimate import estimate, reach_of
+from .extent import ONE_BYTES, ONE_FILES, most_for_lead
+from .lead import ModelPlanner
 from .naming import Names
+from .observed import History
+from .prices import WIDTH, Terms
 from .reading import is_talk, one_line, visible
 from .rules import RulesPlanner
 from .split import Planner, Split
@@ -37,6 +42,9 @@ async def make_plan(
     card: Card | None = None,
     lead: Card | None = None,
     trouble: Mapping[str, str] | None = None,
+    kept: frozenset[str] = frozenset(),
+    history: History = (),
+    width: int = WIDTH,
 ) -> Plan:
     """The plan of a task: the caller's own split if it has one, else the planner's, checked and priced.
 
@@ -53,6 +61,9 @@ async def make_plan(
         card: the model of fanfold's own workers, if they are models.
         lead: the model that writes the report, if one does.
         trouble: why a server's tools are not there, by its name.
+        kept: ids of subtasks that have been done; they cost nothing.
+        history: what earlier runs here took, the latest first.
+        width: workers at once.
 
     Raises:
         CannotDoError: if no engine at hand can do the task; the remedies are named.
@@ -62,11 +73,15 @@ async def make_plan(
         msg = "There is nothing in it that can be read."
         raise InputError(msg, field="task", remedy="Say what you want to know.")
     survey = survey or Survey(roots)
+    making = _Making(task, plan_id, survey, tools, takes_any, remote or {}, card, lead, trouble or {}, kept)
+    making = replace(making, history=history, width=width)
     if task.subtasks:
         split = Split(task.subtasks, engine="host", places=task.roots or tuple(sorted(roots))[:500])
+    elif isinstance(planner, ModelPlanner):
+        making = replace(making, web=planner.web)
+        split = await planner.plan(task, judge=lambda split: aside(lambda: making.problems(split)))
     else:
         split = await (planner or RulesPlanner(roots, tools, aside, takes_any, survey)).plan(task)
-    making = _Making(task, plan_id, survey, tools, takes_any, remote or {}, card, lead, trouble or {})
     return await aside(lambda: making.plan(split))
 
 
@@ -83,16 +98,14 @@ class _Making:
     card: Card | None
     lead: Card | None
     trouble: Mapping[str, str]
+    kept: frozenset[str] = frozenset()
+    web: bool | None = None
+    history: History = ()
+    width: int = WIDTH
 
     def plan(self, split: Split) -> Plan:
-        drafted = bool(self.task.subtasks)
-        names = Names(self.survey, tuple(sorted(self.survey.roots))) if drafted else None
-        defaults = Defaults(split.places, names, self.tools, self.remote)
+        defaults = self._defaults(split)
         subtasks = defaults.filled(split.drafts)
-        paid = (self.card is not None or not self.takes_any) and any(not subtask.checks for subtask in subtasks)
-        check = Check(
-            self.task, subtasks, self.survey, self.tools, drafted=drafted, paid=paid, remote=tuple(self.remote)
-        )
         mode, reason = self._mode(split, subtasks)
         return Plan(
             id=self.plan_id,
@@ -101,15 +114,52 @@ class _Making:
             reason=reason,
             subtasks=subtasks,
             assumptions=tuple(text[:20_000] for text in (*split.assumptions, *self._filled(split, defaults))),
-            problems=capped([*split.problems, *check.problems(), *self._missing()]),
-            estimate=estimate(subtasks, self.survey, agents=not self.takes_any, card=self.card, lead=self.lead),
+            problems=capped([*split.problems, *check(self._candidate(split, subtasks)), *self._missing()]),
+            estimate=estimate(
+                [s for s in subtasks if s.id not in self.kept],
+                self.survey,
+                Terms(
+                    agents=not self.takes_any,
+                    card=self.card,
+                    lead=self.lead,
+                    planned=split.engine.startswith("model:"),
+                    width=self.width,
+                ),
+                self.history,
+            ),
             engine=split.engine,
+            reach=reach_of(subtasks, self.survey),
+        )
+
+    def problems(self, split: Split) -> tuple[Problem, ...]:
+        """What the check has against a split, without making a plan of it."""
+        return capped(list(check(self._candidate(split, self._defaults(split).filled(split.drafts)))))
+
+    def _defaults(self, split: Split) -> Defaults:
+        names = Names(self.survey, tuple(sorted(self.survey.roots))) if self.task.subtasks else None
+        narrow = split.engine.startswith("model:")
+        return Defaults(split.places, names, self.tools, self.remote, narrow=narrow)
+
+    def _candidate(self, split: Split, subtasks: tuple[Subtask, ...]) -> Candidate:
+        task = self.task
+        return Candidate(
+            task=task,
+            drafts=split.drafts,
+            subtasks=subtasks,
+            survey=self.survey,
+            tools=self.tools,
+            remote=self.remote,
+            engine=split.engine,
+            mode=split.mode,
+            paid=(self.card is not None or not self.takes_any) and any(not subtask.checks for subtask in subtasks),
+            most=most_for_lead(task) if split.engine.startswith("model:") else task.max_workers,
+            web=self.web,
         )
 
     def _missing(self) -> Iterator[Problem]:
         for server, why in self.trouble.items():
             remedy = "See: fanfold doctor. The plan does without its tools."
-            yield warning(f"servers.{server}", why, remedy)
+            yield warning("server_failed", f"servers.{server}", why, remedy)
 
     def _filled(self, split: Split, defaults: Defaults) -> list[str]:
         """What was filled in for the caller's own drafts."""

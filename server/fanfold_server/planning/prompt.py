@@ -13,7 +13,7 @@ BRIEF_CHARS = 150
 """Longest `brief`: fifty of them stay under 7,500 characters."""
 SHOWN_PLACES = 12
 
-_TAGS = re.compile(r"<(?=\s*/?\s*(?:objective|boundaries|expected|given)\b)", re.IGNORECASE)
+_TAGS = re.compile(r"<(?=\s*/?\s*(?:objective|boundaries|expected|done_when|given)\b)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -26,6 +26,8 @@ def worker_prompt(subtask: Subtask, plan_id: str, missing: Sequence[str] = ()) -
         objective=_fenced(subtask.objective),
         boundaries=_fenced(subtask.boundaries) or "None stated.",
         expected=_fenced(subtask.expected) or "Findings that can be checked.",
+        done_when=_fenced(subtask.done_when) or "The objective is answered, or what keeps it from that is known.",
+        effort=subtask.effort.meant,
         places=_listed(subtask.scope.places) or "no files",
         tools=", ".join(subtask.scope.tools) or "your own",
         plan_id=plan_id,

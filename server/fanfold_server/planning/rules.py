@@ -1,11 +1,15 @@
-"""The planner without a model: checks from the task's words, items from what it names or what is there."""
+"""The planner without a model: checks from the task's words, items from what it names or what is there.
+
+Steps that a task states one after another are its subtasks, where somebody takes such subtasks at all.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fanfold_server.records import Draft, Mode, Task
 from fanfold_workers.aside import Aside
+from fanfold_workers.contract import EffortClass
 from fanfold_workers.errors import CannotDoError, InputError
 from fanfold_workers.tools.roots import Root
 from fanfold_workers.tools.toolbox import Tool
@@ -13,8 +17,9 @@ from fanfold_workers.tools.toolbox import Tool
 from .choosing import PASSAGES, Choice, choose, inspections
 from .gathering import Gathered, Gatherer, wish
 from .grouping import grouped
-from .items import Item
+from .items import LARGE_BYTES, LARGE_FILES, Item
 from .reading import cleaned, is_question, is_talk, one_line, visible
+from .sequence import steps
 from .split import Split
 from .survey import Survey, leaves
 from .trouble import error, some
@@ -28,6 +33,10 @@ TASK_CHARS, MIND_CHARS = 1_000, 6_000
 
 OWN_TESTS = ("test", "the library's own tests use on purpose what it deprecates")
 EXPECTED = "Findings, each with file, line and a verbatim quote."
+EVIDENCE = "Findings, each with evidence that can be checked."
+CHECKED = "Every file in its places has been through each check."
+ANSWERED = "The task is answered for each of its items, or what keeps it from that is said."
+STEPPED = "What this step asks for is done, and whoever does the next one can go on from what is written down."
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,9 @@ class RulesPlanner:
             raise self._nowhere()
         if (choice.checks or task.checks) and not (choice.checks and places):
             return Split((), assumptions=choice.why)
+        if self.takes_any and not (choice.checks or task.items) and (stages := _stages(task)):
+            gatherer = replace(self._gatherer(task, survey, places, choice), natural=False)
+            return _staged(task, stages, gatherer.gather(), places, survey)
         found = self._gatherer(task, survey, places, choice).gather()
         return _written(task, choice, self._or_itself(found, task), survey, places)
 
@@ -114,7 +126,7 @@ def _written(task: Task, choice: Choice, found: Gathered, survey: Survey, reach:
     natural = not task.items and all(item.places for item in found.items)
     most = task.max_workers or (RULES_CAP if choice.checks or natural else max(1, len(found.items)))
     groups = grouped(found.items, most, survey)
-    drafts = tuple(_draft(task, choice, group, len(groups), reach) for group in groups)
+    drafts = tuple(_draft(task, choice, group, len(groups), reach, survey) for group in groups)
     told = [*choice.why, *found.told]
     if len(groups) < len(found.items):
         told.append(f"{len(found.items)} items in {len(groups)} groups of about the same number of bytes.")
@@ -123,7 +135,12 @@ def _written(task: Task, choice: Choice, found: Gathered, survey: Survey, reach:
     if len(task.task) > (TASK_CHARS if choice.checks else MIND_CHARS):
         told.append("Each objective carries the beginning of the task, not all of it.")
     crowded = [
-        error("max_workers", f"A group would hold more than a subtask can: {some(group.places)}.", "Raise it.")
+        error(
+            "group_too_large",
+            "max_workers",
+            f"A group would hold more than a subtask can: {some(group.places)}.",
+            "Raise it.",
+        )
         for group in drafts
         if len(group.places) >= 500 and len(groups) < len(found.items)
     ]
@@ -144,7 +161,9 @@ def _mode(groups: Sequence[tuple[Item, ...]], items: Sequence[Item], survey: Sur
     return Mode.parallel, f"One worker: it reads {least}{reach.files} files, so that your context need not."
 
 
-def _draft(task: Task, choice: Choice, group: tuple[Item, ...], groups: int, reach: tuple[str, ...]) -> Draft:
+def _draft(
+    task: Task, choice: Choice, group: tuple[Item, ...], groups: int, reach: tuple[str, ...], survey: Survey
+) -> Draft:
     places = tuple(dict.fromkeys(place for item in group for place in item.places)) or reach
     names = [item.name for item in group]
     label = some([item.title or item.name for item in group], 3)
@@ -154,11 +173,52 @@ def _draft(task: Task, choice: Choice, group: tuple[Item, ...], groups: int, rea
         title=one_line(label, 200) + checks[:90],
         objective=_objective(task, choice, group),
         boundaries=f"The other {groups - 1} workers cover the other items." if groups > 1 else "",
-        expected=EXPECTED if choice.checks else "Findings, each with evidence that can be checked.",
+        expected=EXPECTED if choice.checks else EVIDENCE,
+        done_when=CHECKED if choice.checks else ANSWERED,
+        effort=_effort(places, survey),
         item=item if len(item) <= 1_000 else f"{one_line(names[0], 300)} … {one_line(names[-1], 300)} ({len(names)})",
         places=places[:500],
         checks=choice.checks,
     )
+
+
+def _effort(places: tuple[str, ...], survey: Survey) -> EffortClass:
+    """By how much there is to look at; normal where that says nothing."""
+    reach = survey.reach(places)
+    if reach.files and reach.within(SMALL_FILES, SMALL_BYTES):
+        return EffortClass.light
+    return EffortClass.normal if reach.within(LARGE_FILES, LARGE_BYTES) else EffortClass.deep
+
+
+def _stages(task: Task) -> tuple[str, ...]:
+    """The steps of an order; what asks a question asks for an answer, not for steps."""
+    stages = () if is_question(task.task) else steps(task.task)
+    return stages if len(stages) <= (task.max_workers or len(stages)) else ()
+
+
+def _staged(task: Task, stages: Sequence[str], found: Gathered, places: tuple[str, ...], survey: Survey) -> Split:
+    named = tuple(dict.fromkeys(place for item in found.items for place in item.places))[:500] or places
+    whole = one_line(task.task, TASK_CHARS)
+    drafts = tuple(
+        Draft(
+            title=one_line(step, 200),
+            objective=f"{step[:MIND_CHARS]}\n\nThis is step {n} of {len(stages)} of: {whole}",
+            boundaries=f"The other steps are done by others: {one_line('; '.join(_but(stages, n)), 2_000)}.",
+            expected=EVIDENCE,
+            done_when=STEPPED,
+            effort=_effort(named, survey),
+            places=named,
+            depends_on=tuple(f"s{earlier}" for earlier in range(1, n)),
+        )
+        for n, step in enumerate(stages, 1)
+    )
+    told = (f"Steps: {len(stages)}, as the task's words put them one after another.", *found.told)
+    reason = f"{len(stages)} steps, each of which is told what those before it found."
+    return Split(drafts, Mode.staged, reason, told, found.problems)
+
+
+def _but(stages: Sequence[str], n: int) -> list[str]:
+    return [step for number, step in enumerate(stages, 1) if number != n]
 
 
 def _objective(task: Task, choice: Choice, group: tuple[Item, ...]) -> str:

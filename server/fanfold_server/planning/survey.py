@@ -1,7 +1,7 @@
 """What is under the roots: what exists, how much of it, and what a misspelt place may have meant. Calls block."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -169,6 +169,14 @@ def below(place: str, child: str) -> str:
     name, path = split_place(place)
     child = child.rstrip("/")
     return join_place(name, f"{path}/{child}" if path else child)
+
+
+def upwards(place: str) -> Iterator[str]:
+    """A place and all that it lies below, the nearest first."""
+    root, path = split_place(place)
+    parts = path.split("/") if path else []
+    yield from (join_place(root, "/".join(parts[:n])) for n in range(len(parts), 0, -1))
+    yield root
 
 
 def plain(name: str) -> str:

@@ -9,14 +9,20 @@ from .reading import one_line
 MAX_PROBLEMS = 100
 
 
-def error(field: str, problem: str, remedy: str) -> Problem:
-    """A problem that keeps the plan from being dispatched."""
-    return Problem(level="error", field=one_line(field, 300), problem=one_line(problem, 1_000), remedy=remedy[:1_000])
+def error(code: str, field: str, problem: str, remedy: str) -> Problem:
+    """A problem that keeps the plan from being dispatched; `code` is one of those in `check`'s table."""
+    return Problem(
+        level="error",
+        field=one_line(field, 300),
+        problem=one_line(problem, 1_000),
+        remedy=one_line(remedy, 1_000),
+        code=code,
+    )
 
 
-def warning(field: str, problem: str, remedy: str) -> Problem:
+def warning(code: str, field: str, problem: str, remedy: str) -> Problem:
     """A problem that does not."""
-    return error(field, problem, remedy).model_copy(update={"level": "warning"})
+    return error(code, field, problem, remedy).model_copy(update={"level": "warning"})
 
 
 def capped(problems: Sequence[Problem]) -> tuple[Problem, ...]:
@@ -26,7 +32,8 @@ def capped(problems: Sequence[Problem]) -> tuple[Problem, ...]:
         return tuple(once)
     rest = once[MAX_PROBLEMS - 1 :]
     more = f"{len(rest)} more problems of the same kinds are not listed."
-    last = Problem(level=rest[0].level, field=rest[0].field, problem=more, remedy="Mend these first.")
+    first = rest[0]
+    last = Problem(level=first.level, field=first.field, problem=more, remedy="Mend these first.", code=first.code)
     return (*once[: MAX_PROBLEMS - 1], last)
 
 

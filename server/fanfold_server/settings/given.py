@@ -17,6 +17,8 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "base_url": ("FANFOLD_BASE_URL", "ANTHROPIC_BASE_URL"),
     "max_usd_per_run": ("--max-usd", "FANFOLD_MAX_USD_PER_RUN"),
     "max_usd_per_day": ("FANFOLD_MAX_USD_PER_DAY",),
+    "approve_above_usd": ("--approve-above-usd", "FANFOLD_APPROVE_ABOVE_USD"),
+    "approve_above_workers": ("--approve-above-workers", "FANFOLD_APPROVE_ABOVE_WORKERS"),
     "width": ("FANFOLD_WIDTH",),
     "worker_seconds": ("--worker-seconds", "FANFOLD_WORKER_SECONDS"),
     "run_seconds": ("--run-seconds", "FANFOLD_RUN_SECONDS"),

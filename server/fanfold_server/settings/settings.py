@@ -21,7 +21,7 @@ Provider = Literal["anthropic", "bedrock", "vertex", "foundry"]
 
 ONE_ENGINE: Callable[[Given], Engine] = checks.one_of(get_args(Engine))
 ONE_PROVIDER: Callable[[Given], Provider] = checks.one_of(get_args(Provider))
-MAX_USD = 10_000
+MAX_USD = MAX_WORKERS = 10_000
 MAX_USD_PER_RUN, MAX_USD_PER_DAY = 5.0, 20.0
 """What may be spent if nobody says otherwise: a run of fifty workers, and a few of those a day."""
 GRACE_SECONDS, KEEP_DAYS = 30.0, 30.0
@@ -69,6 +69,10 @@ class Settings:
             `max_usd_per_run`, default 5.
         max_usd_per_day: US dollars all runs of a day may spend, 0 to 10,000. `FANFOLD_MAX_USD_PER_DAY`, TOML
             `max_usd_per_day`, default 20.
+        approve_above_usd: US dollars, 0 to 10,000; a plan estimated to cost more waits for a person's approval.
+            `--approve-above-usd`, `FANFOLD_APPROVE_ABOVE_USD`, TOML `approve_above_usd`, default none: never.
+        approve_above_workers: 0 to 10,000; so does a plan of which more subtasks take an agent.
+            `--approve-above-workers`, `FANFOLD_APPROVE_ABOVE_WORKERS`, TOML `approve_above_workers`, default none.
         models: a person's own figures of models, by id. TOML `[models."ID"]` with `input`, `output`, `cache_read`,
             `cache_write` (US dollars a million tokens), `window`, `max_output` (tokens).
         servers_file: file of MCP servers whose tools workers may use. `--servers`, `FANFOLD_SERVERS`, TOML
@@ -105,6 +109,8 @@ class Settings:
     key: str = field(default="", repr=False)
     max_usd_per_run: float = MAX_USD_PER_RUN
     max_usd_per_day: float = MAX_USD_PER_DAY
+    approve_above_usd: float | None = None
+    approve_above_workers: int | None = None
     models: Mapping[str, Figures] = field(default_factory=dict[str, Figures])
     servers_file: Path | None = None
     host_file: Path | None = None
@@ -125,8 +131,9 @@ class Settings:
         """Settings from the environment, the `--root` options, the TOML file, and options by their TOML keys.
 
         Options may as well stand in the environment under their own spelling (`--engine`), for who passes it on.
-        Options: config, engine, lead_model, worker_model, max_usd_per_run, servers, audit,
-        worker_seconds, run_seconds, enough, grace_seconds; None for one not given.
+        Options: config, engine, lead_model, worker_model, max_usd_per_run, approve_above_usd,
+        approve_above_workers, servers, audit, worker_seconds, run_seconds, enough, grace_seconds; None for one not
+        given.
 
         Raises:
             InputError: for a value that cannot be, naming the option, the variable, or the key in the file.
@@ -156,6 +163,8 @@ class Settings:
             key=_key(environ),
             max_usd_per_run=get("max_usd_per_run", checks.within(0, MAX_USD), MAX_USD_PER_RUN),
             max_usd_per_day=get("max_usd_per_day", checks.within(0, MAX_USD), MAX_USD_PER_DAY),
+            approve_above_usd=get("approve_above_usd", checks.within(0, MAX_USD), None),
+            approve_above_workers=get("approve_above_workers", checks.whole(0, MAX_WORKERS), None),
             models=get("models", checks.models, {}),
             servers_file=get("servers", checks.file, None),
             host_file=get("host.file", checks.file, None),

@@ -1,6 +1,7 @@
 """What belongs to a run, how old it is, and how it goes: whole or not at all.
 
-A run is all that bears its id: `runs/r-1f…`, its plan `plans/p-1f…` (dispatched or not), `roots/r-1f…`,
+A run is all that bears its id: `runs/r-1f…`, its plan `plans/p-1f…` (dispatched or not), `roots/r-1f…`, that its
+plan was approved, `approved/p-1f…` (another plan, or the same one made anew, is approved by nobody),
 `lowered/r-1f…/…`, `lifted/r-1f…/…`, every key and account below `r-1f…/`, and the reports made of it, which are
 those that `r-1f…/reports/s-…` or the lead's calls `r-1f…/calls/s-…` name. Reports that nobody names go by their own
 age, and so do the accounts of days. All other keys (`pins/…` among them) stay.
@@ -22,6 +23,7 @@ SELECT substr(key, 3, instr(key, '/') - 3) AS name, seq FROM entries
 UNION ALL SELECT substr(key, 8), seq FROM entries WHERE key > 'runs/r-' AND key < 'runs/r.'
 UNION ALL SELECT substr(key, 9), seq FROM entries WHERE key > 'plans/p-' AND key < 'plans/p.'
 UNION ALL SELECT substr(key, 9), seq FROM entries WHERE key > 'roots/r-' AND key < 'roots/r.'
+UNION ALL SELECT substr(key, 12), seq FROM entries WHERE key > 'approved/p-' AND key < 'approved/p.'
 UNION ALL SELECT substr(key, 11, instr(substr(key, 11), '/') - 1), seq FROM entries
     WHERE key > 'lowered/r-' AND key < 'lowered/r.' AND instr(substr(key, 11), '/') > 1
 UNION ALL SELECT substr(key, 10, instr(substr(key, 10), '/') - 1), seq FROM entries
@@ -117,7 +119,8 @@ def _is_held(rows: Rows, run: str, where: str, given: Sequence[str | int]) -> bo
 
 def _all_of(rows: Rows, run: str) -> tuple[str, list[str | int]]:
     """A condition for all keys of a run, and its values."""
-    exact: list[str | int] = [f"runs/{run}", f"plans/p-{run.removeprefix('r-')}", f"roots/{run}"]
+    plan = f"p-{run.removeprefix('r-')}"
+    exact: list[str | int] = [f"runs/{run}", f"plans/{plan}", f"approved/{plan}", f"roots/{run}"]
     exact += [f"reports/{report}" for report in _reports_of(rows, run)]
     ranges = [within(prefix) for prefix in (f"{run}/", f"lowered/{run}/", f"lifted/{run}/")]
     marks = ", ".join("?" * len(exact))

@@ -71,7 +71,8 @@ def test_doctor_finds_nothing_wrong_with_this_machine(fanfold: Fanfold, small_co
     marks = {line[6:18].strip(): line[:4].strip() for line in done.out.splitlines()}
     assert done.code == 0
     assert marks == dict.fromkeys(
-        ["python", "fanfold", "packages", "home", "journal", "disk", "root code", "file scope", "models"], "ok"
+        ["python", "fanfold", "packages", "home", "journal", "disk", "root code", "file scope", "approval", "models"],
+        "ok",
     )
 
 

@@ -1,6 +1,7 @@
 """`fanfold prune`, what `doctor` says of the journal, and old runs that go by themselves."""
 
 import re
+import shutil
 import sqlite3
 import time
 from contextlib import closing
@@ -34,14 +35,30 @@ def all_keys(fanfold: Fanfold) -> list[str]:
     return sorted(fanfold.records(""))
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A home, and the run that was made in it."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "code").mkdir()
+    (folder / "code" / "app.py").write_text(
+        "import warnings\n\n\ndef old():\n    warnings.warn('old is deprecated', DeprecationWarning)\n"
+    )
+    fanfold = Fanfold(folder / "home")
+    return fanfold.home, make_run(fanfold, folder / "code")
+
+
 @pytest.fixture
-def run(fanfold: Fanfold, small_code: Path) -> str:
-    return make_run(fanfold, small_code)
+def run(fanfold: Fanfold, made: tuple[Path, str]) -> str:
+    """A run, made once: each test has a copy of its home."""
+    home, run = made
+    shutil.copytree(home, fanfold.home)
+    return run
 
 
 def test_a_run_that_was_named_goes_with_its_plan_and_its_reports_however_new_it_is(
-    fanfold: Fanfold, run: str, capsys: pytest.CaptureFixture[str]
+    fanfold: Fanfold, small_code: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    run = make_run(fanfold, small_code)
     done = in_process(capsys, "prune", run)
 
     assert done.code == 0
@@ -229,8 +246,9 @@ def test_it_is_done_once_a_day(fanfold: Fanfold, run: str, small_code: Path) -> 
 
 
 def test_doctor_says_how_large_the_journal_is_and_how_old(
-    fanfold: Fanfold, run: str, capsys: pytest.CaptureFixture[str]
+    fanfold: Fanfold, small_code: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    make_run(fanfold, small_code)
     age(fanfold, 10)
     oldest = time.strftime("%Y-%m-%d", time.localtime(time.time() - 10 * DAY))
     assert re.search(rf"^ok +journal +\d+ kB, 1 run, the oldest of {oldest}$", in_process(capsys, "doctor").out, re.M)

@@ -136,7 +136,7 @@ WRONG = {
         ["error: Invalid value for '--max-chars': 3 is not in the range", "See `fanfold run --help`."],
     ),
     "a command that is none": (["audit"], 2, ["error: No such command 'audit'"]),
-    "no task": (["run"], 2, ["error: Missing argument 'TASK'. See `fanfold run --help`."]),
+    "no task": (["run"], 2, ["error: It takes a TASK, or --plan PLAN. See `fanfold run --help`."]),
     "an unknown run": (["resume", "r-none"], 1, ["error: RUN: There is no run r-none. `fanfold runs` lists"]),
     "an unknown ref": (["show", "s-none"], 1, ["error: REF: There is nothing stored under s-none."]),
 }

@@ -16,6 +16,8 @@ DEFAULTS = {
     "--lead-model": LEAD,
     "--worker-model": WORKER,
     "--max-usd": "5",
+    "--approve-above-usd": "none",
+    "--approve-above-workers": "none",
     "--worker-seconds": "its subtask's",
     "--run-seconds": "none",
     "--enough": "1",

@@ -18,10 +18,17 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
-async def models() -> AsyncGenerator[Endpoint]:
-    async with endpoint(Config(refused_keys=("wrong",))) as running:
+@pytest.fixture(scope="module")
+async def simulated() -> AsyncGenerator[Endpoint]:
+    async with endpoint() as running:
         yield running
+
+
+@pytest.fixture
+async def models(simulated: Endpoint) -> Endpoint:
+    """As if it had just been started."""
+    await simulated.reset(Config(refused_keys=("wrong",)))
+    return simulated
 
 
 async def ran(fanfold: Fanfold, *arguments: str, **env: str) -> Done:
@@ -38,10 +45,13 @@ async def test_a_run_is_priced_planned_worked_and_written_by_models(
     done = await ran(fanfold, "run", "Look at each for secrets", "--root", f"code={small_code}", **reached(models))
 
     assert done.code in (0, 3), done.err
-    assert re.search(r"^estimate: \$\d+\.\d+ to \$\d+\.\d+ for fanfold's own models$", done.err, re.MULTILINE)
+    priced = r"^estimate: \$\d+\.\d+ to \$\d+\.\d+, p50 \$\d+\.\d+, for fanfold's own models$"
+    assert re.search(priced, done.err, re.M)
     assert "model:claude-opus-5-5, held to the findings by code" in done.out
     assert re.search(
-        r"run r-\w+: .*, \$0\.\d{4} \(estimated \$0\.\d\d to \$0\.\d\d; [\d.]+ x one agent\); report s-", done.err
+        r"run r-\w+: .*, \$0\.\d{4} \(estimated \$0\.\d\d to \$\d\.\d\d, p50 \$0\.\d\d; [\d.]+ x one agent\); "
+        r"report s-",
+        done.err,
     )
     assert (await models.settled()).statuses == {200: (await models.stats()).asked}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from mcp import Client
+from mcp.client.session import ElicitationFnT
 from mcp.types import CallToolResult, Implementation, TextContent
 
 from fanfold_server.mcp import build_server
@@ -61,7 +62,7 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def hosted() -> Hosted:
-    """A connected host: `async with hosted(mode=…, name=…, wait=…, roots=…, **orchestrator) as host`."""
+    """A connected host: `async with hosted(mode=…, name=…, wait=…, files=…, person=…, **orchestrator)`."""
 
     @asynccontextmanager
     async def connect(
@@ -69,13 +70,15 @@ def hosted() -> Hosted:
         name: str = "some-host",
         wait: float | None = None,
         files: Mapping[str, str] = DOCS,
+        person: ElicitationFnT | None = None,
         **parts: Any,
     ) -> AsyncGenerator[Host]:
         roots = {"docs": MemoryRoot("docs", files)}
         parts = {"journal": MemoryJournal(), "aside": inline, **parts}
         async with Orchestrator(roots=roots, **parts) as fanfold:
             info = Implementation(name=name, version="1")
-            async with Client(build_server(fanfold, wait=wait), mode=mode, client_info=info) as client:
+            server = build_server(fanfold, wait=wait)
+            async with Client(server, mode=mode, client_info=info, elicitation_callback=person) as client:
                 yield Host(client, fanfold)
 
     return connect

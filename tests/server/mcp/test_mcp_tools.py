@@ -64,7 +64,7 @@ async def test_every_tool_and_argument_is_described_within_what_hosts_show(hoste
 @pytest.mark.parametrize(
     ("tool", "arguments", "names"),
     [
-        ("plan", {}, "task: It is missing"),
+        ("plan", {}, "task: It takes one of task, revise and follow_up"),
         ("plan", {"task": " \n "}, "task: It is blank"),
         ("plan", {"task": 7}, "task: "),
         ("plan", {"task": "x" * 100_001}, "task: "),

@@ -152,8 +152,8 @@ async def test_a_plan_that_takes_long_is_waited_for_by_the_same_call(hosted):
 class Aged(MemoryJournal):
     """A journal in which everything was recorded two hours ago."""
 
-    async def entries(self, prefix: str, /, *, newest: int | None = None) -> list[Entry]:
-        found = await MemoryJournal.entries(self, prefix, newest=newest)
+    async def entries(self, prefix: str, /, *, newest: int | None = None, keys_only: bool = False) -> list[Entry]:
+        found = await MemoryJournal.entries(self, prefix, newest=newest, keys_only=keys_only)
         return [replace(entry, at=entry.at - 7_200) for entry in found]
 
 

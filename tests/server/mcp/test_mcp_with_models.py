@@ -23,10 +23,17 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
-async def models() -> AsyncGenerator[Endpoint]:
-    async with endpoint(Config(refused_keys=("wrong",))) as running:
+@pytest.fixture(scope="module")
+async def simulated() -> AsyncGenerator[Endpoint]:
+    async with endpoint() as running:
         yield running
+
+
+@pytest.fixture
+async def models(simulated: Endpoint) -> Endpoint:
+    """As if it had just been started."""
+    await simulated.reset(Config(refused_keys=("wrong",)))
+    return simulated
 
 
 @pytest.fixture

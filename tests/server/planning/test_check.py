@@ -152,7 +152,8 @@ async def test_the_same_work_twice_is_warned_about() -> None:
     assert told(plan) == [
         (
             "warning subtasks[2]: It is nearly the same as subtasks[0] (s1): same scope, same objective. "
-            "Merge the two, or say in boundaries what each leaves to the other."
+            "Merge the two, or say in boundaries what each leaves to the other. "
+            "If they are attempts, say so in their titles."
         )
     ]
 

@@ -1,20 +1,22 @@
 """The lead's plan: what it is shown, what becomes of what it answers, and what it cannot get past."""
 
+import json
 from typing import Any
 
 import pytest
 from tests.workers.models.doubles import Answering
 
-from fanfold_server.planning import ModelPlanner, Survey
+from fanfold_server.planning import ModelPlanner, Survey, make_plan, worker_prompt
 from fanfold_server.records import Mode, Task
 from fanfold_workers.aside import inline
+from fanfold_workers.contract import EffortClass
 from fanfold_workers.errors import FaultError, RejectedError, TooLongError
 from fanfold_workers.models.catalog import Card, Price
 from fanfold_workers.models.model import saying
 from fanfold_workers.tools.roots import MemoryRoot
 from fanfold_workers.tools.toolbox import Answer, RemoteTool
 
-from .planning_cases import REPOS, TOOLS, planned, told
+from .planning_cases import REPOS, TOOLS, planned, roots, told
 
 CARD = Card("simulated", 200_000, 8_000, Price(4, 20, 0.2, 5))
 
@@ -83,7 +85,8 @@ async def test_dependencies_are_positions_and_make_it_staged():
 
 
 async def test_a_place_or_tool_that_does_not_exist_keeps_the_plan_from_running():
-    lead = Lead(leads(draft("gone", places=["repos:gone"], tools=["rm"])))
+    bad = leads(draft("gone", places=["repos:gone"], tools=["rm"]))
+    lead = Lead(bad, bad)
     plan = await planned("Compare", {"repos": REPOS}, planner=lead.planner(repos=REPOS), takes_any=True)
     assert not plan.ready
     assert [line.split(":")[0] for line in told(plan)] == [
@@ -123,3 +126,55 @@ async def test_a_lead_that_refuses_is_an_error():
 async def test_a_task_that_does_not_fit_the_window_names_the_task():
     with pytest.raises(TooLongError, match=r"task: It is too long. Say it in fewer words"):
         await Lead(TooLongError("It is too long.")).planner().plan(Task(task="Compare"))
+
+
+async def test_a_part_that_looks_at_the_web_or_at_another_server_alone_gets_no_files():
+    away = draft("news", web=True), draft("history", tools=["git__log"]), draft("settings", tools=["read"])
+    made = await make_plan(
+        Task(task="Compare them"),
+        "p-1",
+        roots=roots(repos=REPOS),
+        tools=TOOLS,
+        aside=inline,
+        planner=Lead(leads(*away)).planner(repos=REPOS),
+        takes_any=True,
+        remote={"git__log": "git"},
+    )
+    assert [(s.scope.places, s.scope.servers, s.scope.web) for s in made.subtasks] == [
+        ((), (), True),
+        ((), ("git",), False),
+        (("repos",), (), False),
+    ]
+    assert made.problems == ()
+
+
+async def test_the_web_where_it_is_on_is_nothing_wrong():
+    lead = Lead(leads(draft("its latest release", web=True)))
+    plan = await planned("Compare", {"repos": REPOS}, planner=lead.planner(repos=REPOS), takes_any=True)
+    assert plan.ready
+
+
+async def test_effort_and_what_makes_it_done_reach_the_worker():
+    lead = Lead(leads(draft("flask", effort="light", done_when="Its version was read.")))
+    plan = await planned("Compare", {"repos": REPOS}, planner=lead.planner(repos=REPOS), takes_any=True)
+    assert [(s.effort, s.done_when) for s in plan.subtasks] == [(EffortClass.light, "Its version was read.")]
+    told = worker_prompt(plan.subtasks[0], "p-1")
+    assert "<done_when>\nIts version was read.\n</done_when>" in told
+    assert "Meant as: one look, 1 to 3 tool calls." in told
+
+
+async def test_a_lead_is_asked_for_every_field_and_may_leave_some_out():
+    lead = Lead({"mode": "single", "subtasks": [{"objective": "Look at flask."}]})
+    plan = await planned("Compare", {"repos": REPOS}, planner=lead.planner(repos=REPOS), takes_any=True)
+    parts = json.loads(lead.asked[0].schema)["$defs"]["Drafted"]
+    assert parts["required"] == list(parts["properties"])
+    assert (plan.mode, plan.subtasks[0].title, len(lead.asked)) == (Mode.single, "Look at flask.", 1)
+
+
+async def test_five_thousand_items_are_asked_for_in_groups_and_none_of_a_group_is_lost():
+    items = tuple(f"package-number-{n}" for n in range(5_000))
+    groups = [items[n : n + 100] for n in range(0, 5_000, 100)]
+    lead = Lead(leads(*(draft(f"group {n}", item="\n".join(group)) for n, group in enumerate(groups))))
+    plan = await planned("Look each up", {}, planner=lead.planner(), takes_any=True, items=items)
+    assert "At most 300 subtasks." in lead.asked[0].turns[0].text  # type: ignore[union-attr]
+    assert (len(plan.subtasks), told(plan)) == (50, [])

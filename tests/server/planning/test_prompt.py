@@ -30,8 +30,12 @@ Others look at flask.
 <expected>
 One finding a secret.
 </expected>
+<done_when>
+The objective is answered, or what keeps it from that is known.
+</done_when>
 
 Scope: repos:django, docs. Read nothing outside it. Tools named for it: read.
+Meant as: 3 to 10 tool calls, more if it takes them.
 
 Write down what you find as findings while you work. When you are done, or can get no further, call the
 fanfold MCP tool `submit` once:

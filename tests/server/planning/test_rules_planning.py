@@ -5,7 +5,7 @@ from inline_snapshot import snapshot
 from tests.server.planning.planning_cases import DOCS, REPOS, SITE, STDLIB, planned, scopes, told
 
 from fanfold_server.records import Mode
-from fanfold_workers.contract import Scope, Subtask
+from fanfold_workers.contract import EffortClass, Scope, Subtask
 from fanfold_workers.errors import CannotDoError, InputError
 
 CHECKS = "secrets, dependencies, tests, upgrades, passages"
@@ -20,6 +20,8 @@ async def test_each_repository_gets_one_worker_with_the_checks_the_task_names() 
         objective=f"{AUDIT}\n\nHere: django-5.2 (repos:django-5.2).",
         boundaries="The other 2 workers cover the other items.",
         expected="Findings, each with file, line and a verbatim quote.",
+        done_when="Every file in its places has been through each check.",
+        effort=EffortClass.light,
         item="django-5.2",
         checks=("secrets", "dependencies", "tests"),
         scope=Scope(places=("repos:django-5.2",), tools=("secrets", "dependencies", "tests")),

@@ -46,6 +46,7 @@ def all_keys_of(name: str) -> list[str]:
         f"runs/{run}",
         f"plans/p-{name}",
         f"roots/{run}",
+        f"approved/p-{name}",
         f"lowered/{run}/000000000000123",
         f"lowered/{run}/001/000000000000123",
         f"lifted/{run}/000",
@@ -134,6 +135,18 @@ async def test_a_plan_that_was_never_dispatched_goes_by_its_own_age(home: Path, 
     ]
     await journal.prune(before())
     assert await keys(journal) == ["plans/p-new"]
+
+
+async def test_an_approval_keeps_its_plan_young_and_goes_with_it(home: Path, journal: SqliteJournal) -> None:
+    await journal.record("plans/p-1", "{}")
+    age(home, OLD)
+    await journal.record("approved/p-1", "{}")
+
+    assert await journal.kept() == [Kept("r-1", pytest.approx(time.time(), abs=60), 2)]
+    assert await journal.prune(before()) == Pruned()
+    age(home, OLD)
+    assert await journal.prune(before()) == Pruned(("r-1",))
+    assert await keys(journal) == []
 
 
 async def test_a_report_that_no_run_names_goes_by_its_own_age(home: Path, journal: SqliteJournal) -> None:

@@ -30,12 +30,15 @@ Retries are another's.
 <expected>
 Findings that can be checked.
 </expected>
+<done_when>
+The objective is answered, or what keeps it from that is known.
+</done_when>
 <places>
 code:ash
 </places>
 
 Your tools: read, search. There are 1,200 files in reach.
-At most 10 tool calls and 5 turns. Finish with `report`.\
+Meant as: 3 to 10 tool calls, more if it takes them. At most 10 tool calls and 5 turns. Finish with `report`.\
 """)
 
 
@@ -52,12 +55,12 @@ def test_the_prompts_are_these() -> None:
             "agent/given.md": "2072008d5326",
             "agent/once_more.md": "bfdde3a3055e",
             "agent/report_now.md": "cb2753a7207c",
-            "agent/subtask.md": "dc9d30a96f94",
+            "agent/subtask.md": "18abfc5f3af1",
             "agent/system.md": "fb77ae4bde9a",
-            "planning/lead.md": "22a61a01b904",
-            "planning/repair.md": "a7531c10e38e",
+            "planning/lead.md": "63eede991290",
+            "planning/repair.md": "8bcc087c31d0",
             "planning/task.md": "56672a111586",
-            "planning/worker.md": "5b148d83c906",
+            "planning/worker.md": "281992aa159e",
             "synthesis/again.md": "f6691749b7c9",
             "synthesis/compose.md": "1a3dfa843678",
             "synthesis/draw.md": "fb2dede78eab",

@@ -380,10 +380,11 @@ async def test_two_replies_in_one_commit_on_disk_are_one_answer(tmp_path: Path, 
 
 
 class Steps:
-    """Answers siblings at once; of the slow request the first try takes its time, and the second not so long."""
+    """Answers siblings at once; of the slow request the first try takes until soon after the second was made."""
 
     def __init__(self, second: float) -> None:
         self.second, self.asked, self.delivered, self.flying = second, 0, 0, 0
+        self.again = anyio.Event()
 
     async def ask(self, ask: Ask, /) -> Reply:
         if said(ask) != SLOW:
@@ -391,12 +392,21 @@ class Steps:
         self.asked += 1
         self.flying += 1
         try:
-            for seconds in [0.06] * 3 if self.asked == 1 else [self.second]:
-                await anyio.sleep(seconds)
+            await (self._first() if self.asked == 1 else self._again())
         finally:
             self.flying -= 1
         self.delivered += 1
         return answer(10)
+
+    async def _first(self) -> None:
+        await anyio.sleep(0.06)
+        with anyio.move_on_after(10):
+            await self.again.wait()
+        await anyio.sleep(0.06)
+
+    async def _again(self) -> None:
+        self.again.set()
+        await anyio.sleep(self.second)
 
 
 @every_cancel

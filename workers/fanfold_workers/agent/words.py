@@ -11,7 +11,9 @@ SHOWN_PLACES = 50
 GIVEN = "given"
 """By this ref a worker reads again what prerequisites found."""
 
-_TAGS = re.compile(r"<(?=\s*/?\s*(?:objective|boundaries|expected|places|given|tool_output)\b)", re.IGNORECASE)
+_TAGS = re.compile(
+    r"<(?=\s*/?\s*(?:objective|boundaries|expected|done_when|places|given|tool_output)\b)", re.IGNORECASE
+)
 
 
 @cache
@@ -28,6 +30,8 @@ def opening(subtask: Subtask, tools: tuple[str, ...], in_scope: int, given: str 
         objective=fenced(subtask.objective),
         boundaries=fenced(subtask.boundaries) or "None stated.",
         expected=fenced(subtask.expected) or "Findings that can be checked.",
+        done_when=fenced(subtask.done_when) or "The objective is answered, or what keeps it from that is known.",
+        effort=subtask.effort.meant,
         places=fenced("\n".join(scope.places[:SHOWN_PLACES]) + more) or "No files.",
         tools=", ".join(tools) or "none but note_findings and report",
         files=f" There are {in_scope:,} files in reach." if in_scope else "",

@@ -26,6 +26,7 @@ from fanfold_workers.work import Notes
 from .builtin import SPECS
 from .calls import Calls, used
 from .coverage import Coverage
+from .effort import within_effort
 from .past import Past
 from .session import Ending, Session, Setup
 from .words import opening, prompt
@@ -106,6 +107,7 @@ class AgentWorker:
         return self._result(subtask, session, ending, spent, anyio.current_time() - started)
 
     async def _session(self, subtask: Subtask, notes: Notes) -> Session:
+        subtask = within_effort(subtask)
         toolbox = Toolbox(
             self.tools,
             self.roots,
