@@ -572,8 +572,10 @@ def _anew(task: Task, where: str) -> str:
 
 def _refuse_faulty(plan: Plan) -> None:
     if errors := [p for p in plan.problems if p.level == "error"]:
-        msg = f"The plan {plan.id} cannot run: {errors[0].field}: {errors[0].problem}"
-        raise InputError(msg, field="plan_id", remedy=errors[0].remedy or "Plan again with that put right.")
+        others = f" And {len(errors) - 1} more: read {plan.id}." if len(errors) > 1 else ""
+        msg = f"The plan {plan.id} cannot run: {errors[0].field}: {errors[0].problem}{others}"
+        way = "Change it (revise), or have it planned anew (fresh)."
+        raise InputError(msg, field="plan_id", remedy=f"{errors[0].remedy} {way}".strip())
 
 
 def _attempt(attempts: Iterable[Attempt], subtask_id: str) -> Attempt:

@@ -25,7 +25,7 @@ from fanfold_server.planning.observed import Past
 from fanfold_server.records import Estimate, Plan, Report, Run, RunState
 from fanfold_server.runs import Runs, run_of
 from fanfold_workers.aside import Aside, in_thread
-from fanfold_workers.contract import Evidence, Finding, Result, Usage
+from fanfold_workers.contract import EffortClass, Evidence, Finding, Result, Usage
 from fanfold_workers.errors import FanfoldError, InputError, UnknownNameError
 
 DEFAULT_PAGE_CHARS = 8_000
@@ -240,15 +240,20 @@ def _matches(ref: str, text: str, find: str, offset: int, limit: int) -> Page:
 
 
 def _plan_lines(plan: Plan) -> Iterator[str]:
-    yield f"{plan.id}: {plan.mode}, {len(plan.subtasks)} subtasks. {plan.reason}"
+    version = f", version {plan.version}" if plan.version > 1 else ""
+    yield f"{plan.id}{version}: {plan.mode}, {len(plan.subtasks)} subtasks. {plan.reason}"
     yield f"Task: {plan.task.task}"
     yield f"Estimate: {_price(plan.estimate)}"
     yield from (f"Assumed: {text}" for text in plan.assumptions)
-    yield from (f"{p.level} in {p.field}: {p.problem} {p.remedy}" for p in plan.problems)
+    yield from (
+        f"{p.level} in {p.field}: {p.problem} {p.remedy} {f'[{p.code}]' * bool(p.code)}" for p in plan.problems
+    )
     for subtask in plan.subtasks:
-        places, checks = ", ".join(subtask.scope.places), ", ".join(subtask.checks)
-        after = f" after {', '.join(subtask.depends_on)}" if subtask.depends_on else ""
-        yield f"- {subtask.id}: {subtask.title} [{places}] {checks}{after}"
+        told = [f"[{', '.join(subtask.scope.places)}]", ", ".join(subtask.checks)]
+        told += [f"after {', '.join(subtask.depends_on)}"] if subtask.depends_on else []
+        told += [subtask.effort.value] if subtask.effort is not EffortClass.normal else []
+        told += ["kept"] if subtask.id in plan.kept else []
+        yield f"- {subtask.id}: {subtask.title} {' '.join(part for part in told if part)}"
 
 
 def _price(e: Estimate) -> str:

@@ -255,3 +255,13 @@ async def test_a_quote_of_what_a_worker_was_told_is_looked_up_where_the_first_ru
         plan = await fanfold.runs.plan(third.id)
         runs = {a.subtask.id: a.run for a in await fanfold.runs.found_in(await fanfold.runs.attempts(plan))}
     assert (runs["fir"], runs["elm-rest"], runs["alder"]) == (run.id, second.id, third.id)
+
+
+async def test_a_version_read_says_which_it_is_and_what_it_keeps() -> None:
+    async with orchestrator(Workers({"elm": HALF})) as fanfold:
+        run = await fanfold.dispatch((await fanfold.plan(TASK)).id)
+        plan = await fanfold.follow_up(run.id)
+        lines = (await fanfold.refs.text(plan.id)).splitlines()
+    assert lines[0].startswith(f"{plan.id}, version 2: ")
+    assert "- elm: Does elm grow? [] kept" in lines
+    assert "- elm-rest: Rest of: Does elm grow? [] after elm" in lines
