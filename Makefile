@@ -24,10 +24,11 @@ audit: $(RUNS)  ## fetch the sources of 50 widely used packages and audit them a
 	$(BIN)/python benchmarks/fetch_archives.py
 	$(BIN)/fanfold run "$(AUDIT)" --root repos=benchmarks/data/repos || [ $$? -eq 3 ]
 
-bench: $(STAMP)  ## calls, dispatch and synthesis against a simulated endpoint; takes an hour and a half
+bench: $(STAMP)  ## calls, dispatch, synthesis and estimates against simulated models; takes two hours
 	@$(BIN)/python -m benchmarks.calls
 	@$(BIN)/python -m benchmarks.dispatch
 	@$(BIN)/python -m benchmarks.folding
+	@$(BIN)/python -m benchmarks.estimates
 
 test: lint types pytest  ## every check there is; what continuous integration runs
 

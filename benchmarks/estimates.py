@@ -61,12 +61,12 @@ class World:
     """The rule that decides what workers take. Nobody who plans sees it.
 
     Attributes:
-        seed: of the family.
+        seed: of the machine: each has a history and luck of its own.
         scale: seconds of this process for each that is meant.
         run: which run is on its way: it has luck of its own.
     """
 
-    seed: int
+    seed: str
     scale: float
     run: int = 0
     _turns: dict[str, int] = field(default_factory=dict[str, int])
@@ -221,9 +221,9 @@ async def play(it: Orchestrator, world: World, family: str, history: int, furthe
     return found
 
 
-def _task(family: str, seed: int, n: int) -> Task:
+def _task(family: str, seed: str, n: int) -> Task:
     drafts = FAMILIES[family](Random(repr((family, seed, n))))
-    return Task(task=f"What do they say? ({family} {seed} {n})", subtasks=tuple(drafts), max_workers=100)
+    return Task(task=f"What do they say? ({seed}, {n})", subtasks=tuple(drafts), max_workers=100)
 
 
 async def _run(it: Orchestrator, world: World, plan: Plan, n: int) -> Mapping[What, float]:
@@ -283,7 +283,7 @@ def rows(name: str, played: Sequence[Played], scale: float) -> list[str]:
 
 async def measured(family: str, seed: int) -> list[Played]:
     with TemporaryDirectory() as home:
-        world = World(seed, SCALE)
+        world = World(f"{family} {seed}", SCALE)
         async with fanfold(world, home=Path(home)) as it:
             return await play(it, world, family, HISTORY, FURTHER)
 
@@ -303,7 +303,7 @@ async def main(wanted: Sequence[str], seeds: int) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.estimates")
-    parser.add_argument("--seeds", type=int, default=2, help="so many machines with a history of their own")
+    parser.add_argument("--seeds", type=int, default=3, help="so many machines with a history of their own")
     parser.add_argument("families", nargs="*", choices=[[], *FAMILIES])
     given = parser.parse_args()
     sys.exit(anyio.run(main, given.families, given.seeds))

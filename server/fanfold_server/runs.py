@@ -95,9 +95,11 @@ class Runs:
         before = plan.follows or plan.revises
         if not before or await self.journal.recall(f"{run}/kept"):
             return
-        other = await self.plan(before)
-        attempts = await self.attempts(other)
-        results = await self.gathered(attempts)
+        try:
+            other = await self.plan(before)
+        except UnknownNameError:  # pruned meanwhile: all of it is done
+            return
+        results = await self.gathered(await self.attempts(other))
         wanted = set(plan.kept)
         if plan.revises:
             wanted |= unchanged(other.subtasks, plan.subtasks)

@@ -46,7 +46,9 @@ class Versions:
         drafts = replaced(before, edited) if edited else changed(before, changes)
         if drafts == tuple(map(draft_of, before.subtasks)):
             return before
-        return await self._version(before, drafts, {"revises": before.id})
+        going = await self.runs.state(before) is RunState.running
+        told = (f"{run_of(before.id)} is going on: cancel it first, or both do the same work.",) if going else ()
+        return await self._version(before, drafts, {"revises": before.id}, told=told)
 
     async def following(self, before: Plan) -> Plan:
         """See Orchestrator.follow_up."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import anyio
 import pytest
 
 from fanfold_server.orchestrator import Orchestrator
@@ -265,3 +266,32 @@ async def test_a_version_read_says_which_it_is_and_what_it_keeps() -> None:
     assert lines[0].startswith(f"{plan.id}, version 2: ")
     assert "- elm: Does elm grow? [] kept" in lines
     assert "- elm-rest: Rest of: Does elm grow? [] after elm" in lines
+
+
+async def test_a_change_to_a_plan_that_is_at_work_says_so() -> None:
+    hold = anyio.Event()
+    workers = Workers()
+
+    async def slow(subtask: Subtask) -> Result:
+        await hold.wait()
+        return await workers.do(subtask)
+
+    async with Orchestrator(journal=MemoryJournal(), worker=slow, aside=inline) as fanfold:
+        plan = await fanfold.plan(TASK)
+        await fanfold.dispatch(plan.id, wait=0.1)
+        revised = await fanfold.revise(plan.id, [Change(id="elm", remove=True)])
+        hold.set()
+    assert any("is going on: cancel it first" in text for text in revised.assumptions)
+
+
+async def test_where_the_run_before_was_pruned_all_of_it_is_done() -> None:
+    first, journal, workers = MemoryJournal(), MemoryJournal(), Workers({"elm": HALF})
+    async with orchestrator(workers, first) as fanfold:
+        run = await fanfold.dispatch((await fanfold.plan(TASK)).id)
+        plan = await fanfold.follow_up(run.id)
+    await journal.record(f"plans/{plan.id}", plan.model_dump_json())
+    workers.ends, workers.done = {}, Counter()
+    async with orchestrator(workers, journal) as fanfold:
+        seen = await fanfold.dispatch(plan.id)
+    assert seen.counts == {Status.ok: 11}
+    assert workers.done == Counter([*NAMES, "elm-rest"])
