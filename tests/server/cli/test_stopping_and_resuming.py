@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -99,17 +100,31 @@ def test_a_killed_run_is_resumed_without_doing_anything_twice(fanfold: Fanfold, 
     assert again.out == (fanfold.home / "report.md").read_text()
 
 
+def hold_until_another_works(fanfold: Fanfold, process: "subprocess.Popen[str]") -> None:
+    """However long the other takes to start, there is something left for it."""
+    for _ in range(100):
+        process.send_signal(signal.SIGSTOP)
+        before = len(fanfold.results())
+        time.sleep(0.3)
+        worked = len(fanfold.results()) > before
+        process.send_signal(signal.SIGCONT)
+        if worked:
+            return
+        time.sleep(0.01)  # it may have been stopped while it held the journal
+
+
 def test_two_processes_share_a_run_and_do_its_work_once(fanfold: Fanfold, slow_run: list[str]) -> None:
     first = fanfold.start(*slow_run, FANFOLD_WIDTH="1")
     run = until_results(fanfold, first, 1)
 
-    second = fanfold("resume", run, FANFOLD_WIDTH="1")
-    one = ended(first)
+    second = fanfold.start("resume", run, FANFOLD_WIDTH="1")
+    hold_until_another_works(fanfold, first)
+    one, two = ended(first), ended(second)
 
-    shares = [re.search(r", (\d+) of them run here", closing(done)) for done in (one, second)]
-    assert (one.code, second.code) == (0, 0)
-    assert one.out == second.out
-    assert all(shares), (one.err, second.err)
+    shares = [re.search(r", (\d+) of them run here", closing(done)) for done in (one, two)]
+    assert (one.code, two.code) == (0, 0)
+    assert one.out == two.out
+    assert all(shares), (one.err, two.err)
     assert sum(int(share[1]) for share in shares if share) == ITEMS
     assert len(fanfold.results()) == ITEMS
 
