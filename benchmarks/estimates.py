@@ -39,7 +39,7 @@ SCALE = 0.01
 LEAD = Card("simulated-lead", 1_000_000, 64_000, Price(4, 20, 0.4, 5))
 WORKER = Card("simulated-worker", 200_000, 16_000, Price(1, 5, 0.1, 1.25))
 LIGHT, NORMAL, DEEP = EffortClass
-MOST_TURNS = {"light": 10, "normal": 35, "deep": 35}
+MOST_TURNS = {"light": 8, "normal": 25, "deep": 25}
 """Within what the product allows a worker: what is cut off is no estimate's to foresee."""
 LINE = "a = 1  # one of many lines that say little\n"
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from fanfold_server.planning.observed import Observed, Past
 from fanfold_server.records import Estimate
 from fanfold_server.runs import plan_of, run_of
+from fanfold_workers.accounts import Amount
 from fanfold_workers.aside import Aside
 from fanfold_workers.contract import EffortClass, Status, Usage
 from fanfold_workers.journal import Entry, Journal
@@ -23,6 +24,8 @@ MOST_RUNS, MOST_SUBTASKS = 50, 2_000
 LISTED = 4 * MOST_RUNS
 """Runs looked at to find so many that are done."""
 AT_ONCE = 10
+MOST_PRICED = 20
+"""Of so many of them the accounts are read too, for what planning and reports took."""
 
 WHOLE = frozenset({Status.ok, Status.partial})
 CUT = frozenset({Status.cancelled, Status.timed_out, Status.over_budget, Status.truncated})
@@ -63,14 +66,30 @@ class _Result(_Read):
     attempt: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the journal holds of a run: its plan, its Results, how many reports, and what was spent.
+
+    `all_read` says that there are no more Results; `spent` has all, then what workers spent, None if nobody asked.
+    """
+
+    run: str
+    plan: str
+    results: tuple[Entry, ...]
+    all_read: bool
+    reports: int
+    spent: tuple[Amount, Amount] | None
+
+
 async def earlier_runs(journal: Journal, aside: Aside) -> tuple[Past, ...]:
-    """The latest runs that are done, newest first."""
+    """The latest runs that are done, newest first. Of those after the first MOST_PRICED only workers are known."""
     entries = await journal.entries("runs/", newest=LISTED, keys_only=True)
     names = [entry.key.removeprefix("runs/") for entry in entries]
     found: list[Past] = []
     for at in range(0, len(names), AT_ONCE):
-        few = await anyio.amap(lambda run: past_of(journal, run, aside), names[at : at + AT_ONCE])
-        found += [past for past in few if past and past.subtasks]
+        priced = len(found) < MOST_PRICED
+        few = await anyio.amap(lambda run: _stored(journal, run, priced=priced), names[at : at + AT_ONCE])  # noqa: B023
+        found += await aside(lambda: [past for one in few if one and (past := _past(one)) and past.subtasks])  # noqa: B023
         if len(found) >= MOST_RUNS or sum(len(past.subtasks) for past in found) >= MOST_SUBTASKS:
             break
     return _bounded(found[:MOST_RUNS])
@@ -78,45 +97,57 @@ async def earlier_runs(journal: Journal, aside: Aside) -> tuple[Past, ...]:
 
 async def past_of(journal: Journal, run_id: str, aside: Aside) -> Past | None:
     """What a run took; None while it is not done, or if it is gone."""
-    run = run_of(run_id)
+    stored = await _stored(journal, run_of(run_id), priced=True)
+    return await aside(lambda: _past(stored)) if stored else None
+
+
+async def _stored(journal: Journal, run: str, *, priced: bool) -> _Stored | None:
     plan = await journal.recall(f"plans/{plan_of(run)}")
-    entries = await journal.entries(f"{run}/results/", newest=MOST_SUBTASKS)
-    if not plan or not entries or any(entry.value is None for entry in entries):
+    # Reports, results, and what was tried again: one look for all that begins so.
+    entries = await journal.entries(f"{run}/re", newest=MOST_SUBTASKS)
+    results = tuple(entry for entry in entries if entry.key.startswith(f"{run}/results/"))
+    if not plan or not results or any(entry.value is None for entry in results):
         return None
-    read = await aside(lambda: _past(run, plan, entries))
-    if read is None:
-        return None
+    reports = sum(entry.key.startswith(f"{run}/reports/") for entry in entries)
+    all_read = len(entries) < MOST_SUBTASKS
+    if not priced:
+        return _Stored(run, plan, results, all_read, 0, None)
     whole, workers = await journal.standing(run), await journal.standing(f"{run}/workers")
-    reports = await journal.entries(f"{run}/reports/", keys_only=True)
-    joining = whole.spent - workers.spent
-    return replace(
-        read,
-        reports=len(reports),
-        tokens=whole.spent.tokens,
-        usd=whole.spent.usd,
-        joining_tokens=max(0, joining.tokens),
-        joining_usd=max(0.0, joining.usd),
-    )
+    return _Stored(run, plan, results, all_read, reports, (whole.spent, workers.spent))
 
 
-def _past(run: str, plan_json: str, entries: Sequence[Entry]) -> Past | None:
-    plan = _Plan.model_validate_json(plan_json)
-    every = [(entry.at, _Result.model_validate_json(entry.value or "")) for entry in entries]
+def _past(stored: _Stored) -> Past | None:
+    plan = _Plan.model_validate_json(stored.plan)
+    every = [(entry.at, _result(entry.value or "")) for entry in stored.results]
     results: dict[str, _Result] = {}
     for _, result in sorted(every, key=lambda one: one[1].attempt):
         results[result.subtask] = result
     # Of a run with more subtasks than are read, the latest stand for all.
-    if len(results) < min(len(plan.subtasks), MOST_SUBTASKS):
+    if len(results) < len(plan.subtasks) and stored.all_read:
         return None
     statuses = {result.status for result in results.values()}
+    whole, workers = stored.spent or (Amount(), Amount())
+    joining = whole - workers
     return Past(
-        run=run,
+        run=stored.run,
         subtasks=tuple(_observed(plan, results)),
         ended=len(plan.subtasks),
         planned=plan.engine.startswith("model:"),
+        reports=stored.reports,
+        tokens=whole.tokens,
+        usd=whole.usd,
+        joining_tokens=max(0, joining.tokens),
+        joining_usd=max(0.0, joining.usd),
         seconds=_at_work((at - result.seconds, at) for at, result in every if result.seconds),
         comparable=not statuses & UNFIT and len(results) == len(plan.subtasks),
     )
+
+
+def _result(value: str) -> _Result:
+    """A Result without what was found, which stands between what is wanted and is most of it."""
+    start, end = value.find(',"summary":'), value.rfind(',"examined":')
+    # Within a text either would have a backslash before its quotes.
+    return _Result.model_validate_json(value[:start] + value[end:] if 0 < start < end else value)
 
 
 def _observed(plan: _Plan, results: dict[str, _Result]) -> Iterable[Observed]:

@@ -167,12 +167,12 @@ async def test_no_more_is_read_than_estimates_need(monkeypatch: pytest.MonkeyPat
 
 async def test_a_result_taken_over_from_another_run_took_no_time():
     shelf = Shelf()
-    run = await shelf.put(Status.ok)
+    run = await shelf.put(Status.ok, missing=1)
     kept = _result("s1", Status.ok, "model:cheap").model_copy(update={"seconds": 0.0, "usage": Usage()})
     await shelf.journal.record(f"{run}/results/s1/001", kept.model_dump_json())
     past = await past_of(shelf.journal, run, inline)
     assert past
-    assert len(past.subtasks) == 1
+    assert (past.ended, len(past.subtasks)) == (2, 1)
 
 
 def past(**changes: object) -> Past:

@@ -6,7 +6,6 @@ from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush, heapreplace
 from math import exp, log
 from random import Random
-from statistics import NormalDist
 
 TABLE = 512
 SEED = 20_261_126
@@ -48,6 +47,8 @@ def makespans(
 
 def _table(alone: float) -> list[float]:
     """Equally likely times of what is expected, whose mean is 1."""
+    from statistics import NormalDist  # which takes milliseconds to load
+
     sigma = log(1 + alone) ** 0.5
     normal = NormalDist()
     raw = [exp(sigma * normal.inv_cdf((n + 0.5) / TABLE)) for n in range(TABLE)]

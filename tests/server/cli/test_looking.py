@@ -7,9 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 from tests.server.cli.process import Fanfold, in_process
+from tests.server.test_history import RIGHT, WRONG, Shelf
+
+from fanfold_server.records import Estimate
+from fanfold_server.store import open_journal
+from fanfold_workers.contract import Status
 
 
 @pytest.fixture
@@ -56,6 +62,53 @@ def test_everything_a_run_left_can_be_shown(told: str, capsys: pytest.CaptureFix
     assert json.loads(seen["report json"].out)["id"] == report
     assert json.loads(seen["run json"].out)["counts"] == {"ok": 2}
     assert json.loads(seen["page json"].out)["next_offset"] == 4
+
+
+def priced(home: Path) -> None:
+    """Three runs that cost something: as estimated, less than estimated, and one that nobody reported on."""
+
+    async def put() -> None:
+        async with open_journal(home) as journal:
+            shelf = Shelf(journal)
+            await shelf.put(*[Status.ok] * 3, estimate=RIGHT)
+            await shelf.put(*[Status.ok] * 3, estimate=WRONG)
+            await shelf.put(*[Status.partial] * 2, Status.failed, Status.refused, estimate=RIGHT, reports=0)
+            await shelf.put(Status.timed_out, Status.skipped, missing=1, estimate=Estimate(workers=3))
+
+    anyio.run(put)
+
+
+def test_what_runs_cost_stands_beside_their_estimates_and_how_often_those_were_right(
+    fanfold: Fanfold, capsys: pytest.CaptureFixture[str]
+) -> None:
+    priced(fanfold.home)
+
+    head, stopped, unreported, less, right, last = in_process(capsys, "runs").out.splitlines()
+
+    assert re.fullmatch(r"when +run +state +ended +cost \(p50-p90\) +task", head)
+    assert re.search(r"waiting +2/3, 1 timed_out, 1 skipped +\$1.10 +Look$", stopped)
+    assert re.search(r"done +4/4, 2 partial, 1 failed, 1 refused  \$2.10 \(\$1.50-2.00\) +Look$", unreported)
+    assert re.search(r"done +3/3 +\$1.60 \(\$3.00-4.00\) under  Look$", less)
+    assert re.search(r"done +3/3 +\$1.60 \(\$1.50-2.00\) in +Look$", right)
+    assert last == (
+        "Of the last 2 runs with a cost, within p10 and p90 of the estimate: dollars 1, tokens 1, seconds 0."
+    )
+
+
+def test_the_table_of_runs_fits_a_terminal_of_80_columns(
+    fanfold: Fanfold, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fanfold_server.store.rows.time", lambda: 1_700_000_000.0)
+    priced(fanfold.home)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    *table, _ = re.sub(r"\x1b\[[0-9;]*m", "", in_process(capsys, "runs").out).splitlines()
+
+    assert len(table) == 5
+    assert max(map(len, table)) <= 80
+    assert all(line.rstrip().endswith("Look") for line in table[1:])
+    assert "$1.60 ($1.50-2.00) in" in table[-1]
 
 
 def test_no_runs_yet_says_how_to_begin(fanfold: Fanfold, capsys: pytest.CaptureFixture[str]) -> None:

@@ -118,6 +118,7 @@ async def test_more_effort_more_in_reach_and_more_workers_cost_more() -> None:
     wide = (await by_models(*(d.model_copy(update={"places": ("code",)}) for d in looks(2)))).estimate
     many = (await by_models(*looks(20))).estimate
     assert light.usd_mid < normal.usd_mid < deep.usd_mid
+    assert light.seconds_mid < normal.seconds_mid < deep.seconds_mid
     assert normal.tokens_mid < wide.tokens_mid
     assert 5 * normal.tokens_mid < many.tokens_mid
 

@@ -198,4 +198,5 @@ def test_workers_of_equal_length_take_as_many_rounds_as_there_are() -> None:
     assert makespans([10.0] * 6, [()] * 6, 2, 0.0)[0] == 30
     assert makespans([10.0] * 6, [()] * 6, 100, 0.0)[0] == 10
     assert makespans([10.0, 10.0, 5.0], [(), (0,), ()], 8, 0.0)[0] == 20
+    assert makespans([10.0] * 5, [(), (), (), (), (0,)], 2, 0.0)[0] == 30
     assert makespans([10.0, 10.0], [(1,), (0,)], 1, 0.0)[0] == 20
