@@ -10,7 +10,7 @@ PROSE := $(wildcard *.md docs/*.md)
 .DEFAULT_GOAL := help
 AUDIT := Audit these repositories for secrets, dependency problems and missing tests
 
-.PHONY: help install demo audit bench test lint types pytest coverage constraints clean
+.PHONY: help install demo audit bench test lint types pyright mypy pytest coverage constraints clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -39,8 +39,10 @@ lint: $(STAMP)  ## format, lint, import rules, spelling
 	$(BIN)/codespell --skip benchmarks/data,server/fanfold_server/evaluation/cases $(CODE) $(PROSE) Makefile
 
 types: $(STAMP)  ## both type checkers, strict: each finds what the other misses
-	$(BIN)/pyright
-	$(BIN)/mypy
+	@$(MAKE) --no-print-directory --jobs 2 pyright mypy
+
+pyright mypy:
+	$(BIN)/$@
 
 pytest: $(STAMP)  ## the tests on every core, with branch coverage
 	@$(BIN)/coverage erase

@@ -126,16 +126,25 @@ async def test_doctor_tells_of_a_refused_key_and_of_an_unknown_price(fanfold: Fa
 
 # -- other servers -------------------------------------------------------------------------------------------------
 
+# In plain Python, since the SDK takes a second to import.
 SERVER = """
-import sys
-from mcp.server import MCPServer
-server = MCPServer("tides")
+import json, sys
 
-@server.tool(description=sys.argv[1])
-def tide(port: str) -> str:
-    return f"high in {port}"
+RESULTS = {
+    "initialize": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {"tools": {}},
+        "serverInfo": {"name": "tides", "version": "1"},
+    },
+    "tools/list": {"tools": [{"name": "tide", "description": sys.argv[1], "inputSchema": {"type": "object"}}]},
+}
+UNKNOWN = {"error": {"code": -32601, "message": "Method not found"}}
 
-server.run()
+for line in sys.stdin:
+    asked = json.loads(line)
+    if "id" in asked:
+        answer = {"result": RESULTS[asked["method"]]} if asked["method"] in RESULTS else UNKNOWN
+        print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], **answer}), flush=True)
 """
 
 

@@ -75,6 +75,7 @@ async def http() -> None:
 
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen()  # whoever reads the port calls at once
     sys.stdout.write(f"{listener.getsockname()[1]}\n")
     sys.stdout.flush()
     await uvicorn.Server(uvicorn.Config(guarded, log_level="error")).serve([listener])
