@@ -44,6 +44,8 @@ types: $(STAMP)  ## both type checkers, strict: each finds what the other misses
 pyright mypy:
 	$(BIN)/$@
 
+# Where bytecode is not to be kept, each of the hundreds of processes would compile the code again.
+pytest: export PYTHONDONTWRITEBYTECODE :=
 pytest: $(STAMP)  ## the tests on every core, with branch coverage
 	@$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest --numprocesses auto --dist worksteal </dev/null
