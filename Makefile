@@ -46,9 +46,9 @@ pyright mypy:
 
 # Where bytecode is not to be kept, each of the hundreds of processes would compile the code again.
 pytest: export PYTHONDONTWRITEBYTECODE :=
-pytest: $(STAMP)  ## the tests on every core, with branch coverage
+pytest: $(STAMP)  ## the tests, with branch coverage
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses auto --dist worksteal </dev/null
+	$(BIN)/coverage run -m pytest </dev/null
 	@$(BIN)/coverage combine --quiet
 	@echo "branch coverage $$($(BIN)/coverage report --format=total) % (make coverage shows the lines missed)"
 
